@@ -1,0 +1,178 @@
+"""The rows of the benchmark: what is run for each, with which counts, on how many cores, in which unit. No process is started here."""
+
+from dataclasses import dataclass, field
+
+MIB = 1024 * 1024
+KIB = 1024
+
+COMPACT = {"GLIBC_TUNABLES": "glibc.rtld.optional_static_tls=0:glibc.rtld.nns=1"}
+
+# The order of the columns. The first two run the same program, the second with the library loaded.
+COLUMNS = ["native", "grivet", "may", "tokio", "go", "gevent"]
+
+
+@dataclass
+class Row:
+    """One line of the table. A figure is always the better the smaller it is."""
+
+    key: str
+    title: str
+    unit: str  # "ns", "bytes", "ms" or "s"
+    program: str  # of bench/programs
+    arguments: list[str]
+    comparators: dict[str, list[str]] = field(default_factory=dict)  # column -> arguments of its program
+    pinned: bool = False  # to one core
+    compare: str = "ratio"  # or "difference": grivet - native
+    environment: dict[str, str] = field(default_factory=dict)
+    preload_by_argument: bool = False  # the program loads the library into a program that it starts itself
+    subtract: float = 0.0  # from each figure
+    limit: int = 60  # seconds until SIGKILL
+    alone: bool = False  # without the native column
+    long: bool = False  # left out by --quick
+    note: str = ""
+
+
+def rows(python: str, quick: bool) -> list[Row]:
+    """All rows; `python` is the interpreter whose start-up is measured, `quick` divides the counts of the timed loops by five."""
+
+    def count(full: int) -> str:
+        return str(full // 5 if quick else full)
+
+    table = []
+    for pinned, where in ((True, "one core"), (False, "any core")):
+        suffix = "-pinned" if pinned else ""
+        table.append(
+            Row(
+                f"semaphore-ping-pong{suffix}",
+                f"semaphore ping-pong, {where}, a round",
+                "ns",
+                "semaphore_ping_pong",
+                [count(200_000 if pinned else 25_000)],
+                {
+                    "may": ["semaphore-ping-pong", count(1_000_000)],
+                    "tokio": ["semaphore-ping-pong", count(1_000_000)],
+                    "go": ["channel-ping-pong", count(1_000_000)],
+                    "gevent": ["semaphore-ping-pong", count(100_000)],
+                },
+                pinned=pinned,
+            )
+        )
+        table.append(
+            Row(
+                f"condvar-ping-pong{suffix}",
+                f"mutex + condvar ping-pong, {where}, a round",
+                "ns",
+                "condvar_ping_pong",
+                [count(150_000 if pinned else 25_000)],
+                {
+                    "may": ["condvar-ping-pong", count(1_000_000)],
+                    "tokio": ["condvar-ping-pong", count(1_000_000)],
+                },
+                pinned=pinned,
+            )
+        )
+        table.append(
+            Row(
+                f"create-join{suffix}",
+                f"thread created and joined, {where}",
+                "ns",
+                "create_join",
+                [count(50_000 if pinned else 25_000)],
+                {
+                    "may": ["create-join", count(300_000 if pinned else 25_000)],
+                    "tokio": ["create-join", count(1_000_000)],
+                    "go": ["create-join", count(1_000_000)],
+                    "gevent": ["create-join", count(50_000)],
+                },
+                pinned=pinned,
+            )
+        )
+    table.append(
+        Row(
+            "uncontended-mutex",
+            "uncontended mutex, lock + unlock",
+            "ns",
+            "uncontended_mutex",
+            [count(40_000_000)],
+            pinned=True,
+        )
+    )
+    for environment, kind in (({}, ""), (COMPACT, "-compact")):
+        for size, label in ((64 * KIB, "64K"), (8 * MIB, "8M")):
+            comparators = {}
+            if not environment:
+                comparators["may"] = ["sleepers", "20000", str(size)]
+                if size == 64 * KIB:
+                    comparators |= {name: ["sleepers", "20000"] for name in ("tokio", "go", "gevent")}
+            table.append(
+                Row(
+                    f"sleeping-{label}{kind}",
+                    f"memory of a sleeping thread, {label} stack" + (", --compact" if kind else ""),
+                    "bytes",
+                    "sleeping_threads",
+                    ["20000", str(size)],
+                    comparators,
+                    environment=environment,
+                    note="with GLIBC_TUNABLES=" + environment["GLIBC_TUNABLES"] + ", natively too" if kind else "",
+                )
+            )
+    table.append(
+        Row(
+            "start-true",
+            "start-up of /bin/true",
+            "ms",
+            "start_up",
+            [count(500), "/bin/true"],
+            compare="difference",
+            preload_by_argument=True,
+            pinned=True,
+        )
+    )
+    table.append(
+        Row(
+            "start-python",
+            "start-up of python3 -c pass",
+            "ms",
+            "start_up",
+            [count(50), python, "-I", "-S", "-c", "pass"],
+            compare="difference",
+            preload_by_argument=True,
+            pinned=True,
+            note="with -I -S: without site packages, which take longer than the interpreter",
+        )
+    )
+    table.append(
+        Row(
+            "first-thread",
+            "first thread of a process, created and joined (grivet: with activation)",
+            "ms",
+            "first_thread",
+            [],
+            compare="difference",
+            pinned=True,
+        )
+    )
+    for size, label in ((64 * KIB, "64K"), (8 * MIB, "8M")):
+        table.append(
+            Row(
+                f"threads-100000-{label}",
+                f"100,000 threads at once, {label} stacks, beyond their sleep of 1 s",
+                "s",
+                "many_threads",
+                ["100000", "1", str(size)],
+                subtract=1.0,
+            )
+        )
+    table.append(
+        Row(
+            "threads-1000000",
+            "1,000,000 threads at once, 64K stacks, their sleep of 8 s included",
+            "s",
+            "many_threads",
+            ["1000000", "8", str(64 * KIB)],
+            limit=120,
+            alone=True,
+            long=True,
+        )
+    )
+    return table

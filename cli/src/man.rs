@@ -1,0 +1,79 @@
+//! `grivet man`: the man pages, made from the command line's own description.
+
+use std::io;
+
+use clap::{Command, CommandFactory};
+use clap_mangen::Man;
+use clap_mangen::roff::{Roff, bold, roman};
+
+use crate::options::Options;
+use crate::status::{CHECK_MEANINGS, MEANINGS, Refusal, Status};
+
+/// The environment variables that are not options of `run`, or that users set without `grivet run`.
+const VARIABLES: [(&str, &str); 6] = [
+    ("GRIVET", "on (the default) or off: whether threads become coroutines."),
+    ("GRIVET_STACK", "Default stack size of new threads (--stack)."),
+    ("GRIVET_STATS", "1 or 0: whether to print a line of statistics at exit (--stats)."),
+    ("GRIVET_LIB", "Path of libgrivet.so. If not set: beside the grivet command, or in ../lib of it."),
+    ("GLIBC_TUNABLES", "Tunables of glibc; --compact puts its own before those already set."),
+    ("LD_PRELOAD", "Libraries to load first; grivet run puts libgrivet.so before those already set."),
+];
+
+/// The man page of `grivet`, or of one of its subcommands, in roff.
+pub fn page(subcommand: Option<&str>) -> Result<Vec<u8>, Refusal> {
+    let mut root = Options::command();
+    root.build();
+    let command = match subcommand {
+        None => root,
+        Some(name) => root
+            .get_subcommands()
+            .find(|command| command.get_name() == name && !command.is_hide_set())
+            .cloned()
+            .ok_or_else(|| {
+                Refusal::new(Status::Usage, format!("man {name}: no such page; allowed: run, check, or nothing"))
+            })?,
+    };
+    let mut page = Vec::new();
+    render(command, &mut page)
+        .map_err(|error| Refusal::new(Status::Usage, format!("man: cannot be rendered ({error})")))?;
+    Ok(page)
+}
+
+fn render(command: Command, page: &mut Vec<u8>) -> io::Result<()> {
+    let title = command.get_display_name().unwrap_or("grivet").to_owned();
+    let has_subcommands = command.get_subcommands().any(|command| !command.is_hide_set());
+    let check = command.get_name() == "check";
+    let run = command.get_name() == "run";
+    let man = Man::new(command).title(title.to_uppercase()).manual("grivet manual");
+    man.render_title(page)?;
+    man.render_name_section(page)?;
+    man.render_synopsis_section(page)?;
+    man.render_description_section(page)?;
+    man.render_options_section(page)?;
+    if has_subcommands {
+        man.render_subcommands_section(page)?;
+    }
+
+    let mut roff = Roff::new();
+    roff.control("SH", ["EXIT STATUS"]);
+    if !check {
+        roff.text([bold("grivet run"), roman(" becomes PROGRAM, whose exit status it is then. If it cannot:")]);
+        entries(&mut roff, MEANINGS.map(|(status, meaning)| ((status as i32).to_string(), meaning)));
+    }
+    if !run {
+        roff.control("PP", []);
+        roff.text([bold("grivet check"), roman(":")]);
+        entries(&mut roff, CHECK_MEANINGS.map(|(status, meaning)| (status.to_string(), meaning)));
+    }
+    roff.control("SH", ["ENVIRONMENT"]);
+    entries(&mut roff, VARIABLES.map(|(name, meaning)| (name.to_owned(), meaning)));
+    roff.to_writer(page)
+}
+
+fn entries<const COUNT: usize>(roff: &mut Roff, entries: [(String, &str); COUNT]) {
+    for (name, meaning) in entries {
+        roff.control("TP", []);
+        roff.text([bold(name)]);
+        roff.text([roman(meaning)]);
+    }
+}

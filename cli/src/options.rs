@@ -1,0 +1,199 @@
+//! The command line: what can be asked of `grivet`, and the checks on the values given.
+//!
+//! Each option of `run` only sets the environment variable that its help names; libgrivet.so
+//! reads nothing else. The limits checked here are those that the library checks.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::builder::Styles;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Runs existing programs with their threads as coroutines.
+///
+/// grivet loads libgrivet.so into a dynamically linked x86-64 program, unmodified, and turns
+/// the threads that the program makes into coroutines in one kernel thread.
+#[derive(Parser, Debug)]
+#[command(
+    name = "grivet",
+    version,
+    disable_help_subcommand = true,
+    after_long_help = crate::status::help_text(),
+    styles = Styles::plain()
+)]
+pub struct Options {
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Subcommand, Debug)]
+pub enum Command {
+    /// Run a program with its threads as coroutines
+    ///
+    /// Looks PROGRAM up in PATH, inspects it, adds libgrivet.so to LD_PRELOAD and becomes PROGRAM:
+    /// exit status and signals are the program's own, and no other process stays behind.
+    #[command(after_long_help = crate::status::help_text())]
+    Run(RunOptions),
+
+    /// Say what grivet would do with a program, and why
+    ///
+    /// PROGRAM is not run. Its libraries are found by running its own loader with --list, as ldd does;
+    /// so do not use this on a program whose loader you don't trust.
+    #[command(after_long_help = crate::status::help_text())]
+    Check(CheckOptions),
+
+    /// Print a man page
+    #[command(hide = true)]
+    Man(ManOptions),
+
+    /// Print a completion script
+    #[command(hide = true)]
+    Completions(CompletionsOptions),
+}
+
+#[derive(Args, Debug)]
+pub struct RunOptions {
+    /// Default stack size of new threads: 64K to 1G (GRIVET_STACK)
+    ///
+    /// In bytes, or with a suffix K, M or G, as in 262144, 256K or 8M; rounded up to whole pages.
+    /// Threads made with a stack size of their own keep it. Sets GRIVET_STACK.
+    #[arg(long, value_name = "SIZE", value_parser = stack_size)]
+    pub stack: Option<String>,
+
+    /// Print one line of statistics at exit (GRIVET_STATS)
+    ///
+    /// Threads made, most at once, switches, parks by cause, system calls answered and passed on to the kernel. Sets GRIVET_STATS=1.
+    #[arg(long)]
+    pub stats: bool,
+
+    /// Let a sleeping thread touch one page less (GLIBC_TUNABLES)
+    ///
+    /// Sets GLIBC_TUNABLES=glibc.rtld.optional_static_tls=0:glibc.rtld.nns=1, which makes glibc's block
+    /// for each thread smaller. The price: few libraries with initial-exec thread-local storage can be
+    /// loaded at run time, and dlmopen fails.
+    #[arg(long)]
+    pub compact: bool,
+
+    /// The program to run and its arguments
+    #[arg(required = true, trailing_var_arg = true, value_names = ["PROGRAM", "ARG"])]
+    pub program: Vec<OsString>,
+}
+
+#[derive(Args, Debug)]
+pub struct CheckOptions {
+    /// List system call sites that cannot be rewritten though they should, or all of them
+    ///
+    /// Lists those of PROGRAM and of its libraries. The exit status is 0 if they could be listed.
+    #[arg(
+        long,
+        value_name = "WHICH",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "refused"
+    )]
+    pub sites: Option<Listing>,
+
+    /// The program, looked up in PATH, or a shared library
+    #[arg(value_name = "PROGRAM")]
+    pub program: PathBuf,
+}
+
+/// Which system call sites `check --sites` lists.
+#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Listing {
+    /// Sites that should be rewritten and cannot be
+    Refused,
+    /// Every site
+    All,
+}
+
+#[derive(Args, Debug)]
+pub struct ManOptions {
+    /// The subcommand whose page to print (default: grivet itself)
+    pub subcommand: Option<String>,
+}
+
+#[derive(Args, Debug)]
+pub struct CompletionsOptions {
+    /// The shell to print completions for
+    pub shell: clap_complete::Shell,
+}
+
+/// Smallest and largest GRIVET_STACK, in bytes.
+const STACK_LIMITS: std::ops::RangeInclusive<u64> = (64 << 10)..=(1 << 30);
+
+const STACK_ALLOWED: &str = "allowed: 64K to 1G, as 262144, 256K or 8M";
+
+/// Accepts a stack size as the library does; returned as written, since the library parses it again.
+fn stack_size(text: &str) -> Result<String, String> {
+    let number_end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let (digits, suffix) = text.split_at(number_end);
+    let shift = match suffix {
+        "" => Some(0),
+        "K" | "k" => Some(10),
+        "M" | "m" => Some(20),
+        "G" | "g" => Some(30),
+        _ => None,
+    };
+    let bytes = digits.parse::<u64>().ok().zip(shift).and_then(|(number, shift)| number.checked_mul(1 << shift));
+    match bytes {
+        Some(bytes) if STACK_LIMITS.contains(&bytes) => Ok(text.to_owned()),
+        Some(_) => Err(format!("out of range; {STACK_ALLOWED}")),
+        None => Err(format!("not a size; {STACK_ALLOWED}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Options::command().debug_assert();
+    }
+
+    #[test]
+    fn stack_sizes_within_the_limits_are_accepted() {
+        for text in ["64K", "65536", "256k", "8M", "1G", "1073741824"] {
+            assert_eq!(stack_size(text).as_deref(), Ok(text));
+        }
+    }
+
+    #[test]
+    fn other_stack_sizes_are_refused() {
+        for text in [
+            "",
+            "K",
+            "63K",
+            "65535",
+            "2G",
+            "1073741825",
+            "12Q",
+            "-1",
+            "+64K",
+            "1.5M",
+            "64KB",
+            " 64K",
+            "99999999999999999999",
+            "18446744073709551615G",
+        ] {
+            assert!(stack_size(text).is_err(), "{text:?} was accepted");
+        }
+    }
+
+    #[test]
+    fn what_follows_the_program_belongs_to_the_program() {
+        let options = Options::try_parse_from(["grivet", "run", "--stats", "prog", "--stats", "--", "-x"])
+            .expect("valid command line");
+        let Command::Run(run) = options.command else {
+            panic!("not run");
+        };
+        assert_eq!(run.program, ["prog", "--stats", "--", "-x"]);
+    }
+
+    #[test]
+    fn an_unknown_option_is_not_taken_for_the_program() {
+        assert!(Options::try_parse_from(["grivet", "run", "--stast", "prog"]).is_err());
+    }
+}

@@ -1,0 +1,148 @@
+//! `grivet run`: sets the environment and becomes PROGRAM.
+//!
+//! The environment is all that is changed: PROGRAM keeps this process's id, open files, signal dispositions and
+//! mask, so whoever waits for it sees exactly what they would see without grivet.
+
+use std::convert::Infallible;
+use std::ffi::{CString, OsStr, OsString};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::Path;
+
+use nix::errno::Errno;
+use nix::unistd::execve;
+
+use crate::options::RunOptions;
+use crate::status::{Refusal, Status};
+use crate::{library, program};
+
+/// Makes glibc's per-thread block smaller (see `--compact`; `GLIBC_TUNABLES` in the glibc manual, "Tunables").
+const COMPACT_TUNABLES: &str = "glibc.rtld.optional_static_tls=0:glibc.rtld.nns=1";
+
+/// Replaces this process by PROGRAM; returns only if it could not.
+pub fn run(options: &RunOptions) -> Result<Infallible, Refusal> {
+    let name = &options.program[0];
+    let program = program::inspect(name)?;
+    let library = library::find()?;
+    let environment = environment(std::env::vars_os(), options, &library);
+
+    let path = c_string(program.path.clone().into_os_string())?;
+    let arguments = options.program.iter().cloned().map(c_string).collect::<Result<Vec<_>, _>>()?;
+    let environment = environment.into_iter().map(c_string).collect::<Result<Vec<_>, _>>()?;
+    execve(&path, &arguments, &environment).map_err(|error| {
+        let status = match error {
+            Errno::ENOENT => Status::NotFound,
+            _ => Status::NotExecutable,
+        };
+        Refusal::of(
+            status,
+            &program.path,
+            format_args!("the kernel did not execute it ({}); try it without grivet", error.desc()),
+        )
+    })
+}
+
+fn c_string(text: OsString) -> Result<CString, Refusal> {
+    CString::new(text.into_vec()).map_err(|_| Refusal::new(Status::Usage, "an argument holds a NUL byte"))
+}
+
+/// The environment for PROGRAM, as `NAME=value`, in the order given, changed and new variables last.
+fn environment(
+    inherited: impl Iterator<Item = (OsString, OsString)>,
+    options: &RunOptions,
+    library: &Path,
+) -> Vec<OsString> {
+    let mut variables: Vec<(OsString, OsString)> = inherited.collect();
+    set(&mut variables, "LD_PRELOAD", |old| before(library.as_os_str(), old, b": "));
+    if let Some(stack) = &options.stack {
+        set(&mut variables, "GRIVET_STACK", |_| stack.into());
+    }
+    if options.stats {
+        set(&mut variables, "GRIVET_STATS", |_| "1".into());
+    }
+    if options.compact {
+        // The user's own tunables come last, and so win.
+        set(&mut variables, "GLIBC_TUNABLES", |old| before(OsStr::new(COMPACT_TUNABLES), old, b""));
+    }
+    variables
+        .into_iter()
+        .map(|(mut name, value)| {
+            name.push("=");
+            name.push(value);
+            name
+        })
+        .collect()
+}
+
+/// Replaces the variable `name` by what `value` makes of its old value.
+fn set(variables: &mut Vec<(OsString, OsString)>, name: &str, value: impl FnOnce(Option<&OsStr>) -> OsString) {
+    // Of a name that occurs twice the first counts, as in getenv(3).
+    let old = variables.iter().find(|(known, _)| known == name);
+    let new = value(old.map(|(_, old)| old.as_os_str()));
+    variables.retain(|(known, _)| known != name);
+    variables.push((name.into(), new));
+}
+
+/// `first:old`, or `old` itself if `first` is one of its elements, which end at colons and at any of `separators`.
+fn before(first: &OsStr, old: Option<&OsStr>, separators: &[u8]) -> OsString {
+    let Some(old) = old.filter(|old| !old.is_empty()) else {
+        return first.to_owned();
+    };
+    let mut elements = old.as_bytes().split(|byte| separators.contains(byte));
+    if elements.any(|element| element == first.as_bytes()) {
+        return old.to_owned();
+    }
+    let mut joined = first.to_owned();
+    joined.push(":");
+    joined.push(old);
+    joined
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with(options: &RunOptions, inherited: &[(&str, &str)]) -> Vec<String> {
+        let inherited = inherited.iter().map(|(name, value)| (OsString::from(name), OsString::from(value)));
+        environment(inherited, options, Path::new("/lib/libgrivet.so"))
+            .into_iter()
+            .map(|entry| entry.into_string().expect("UTF-8"))
+            .collect()
+    }
+
+    fn plain() -> RunOptions {
+        RunOptions { stack: None, stats: false, compact: false, program: vec![] }
+    }
+
+    #[test]
+    fn without_options_only_the_preload_is_set() {
+        assert_eq!(with(&plain(), &[("A", "1"), ("EMPTY", "")]), ["A=1", "EMPTY=", "LD_PRELOAD=/lib/libgrivet.so"]);
+    }
+
+    #[test]
+    fn the_library_goes_before_other_preloads_and_only_once() {
+        assert_eq!(with(&plain(), &[("LD_PRELOAD", "/x.so /y.so")]), ["LD_PRELOAD=/lib/libgrivet.so:/x.so /y.so"]);
+        assert_eq!(
+            with(&plain(), &[("LD_PRELOAD", "/x.so:/lib/libgrivet.so")]),
+            ["LD_PRELOAD=/x.so:/lib/libgrivet.so"]
+        );
+        assert_eq!(with(&plain(), &[("LD_PRELOAD", "")]), ["LD_PRELOAD=/lib/libgrivet.so"]);
+    }
+
+    #[test]
+    fn options_replace_inherited_settings() {
+        let options = RunOptions { stack: Some("256K".into()), stats: true, ..plain() };
+        assert_eq!(
+            with(&options, &[("GRIVET_STACK", "8M"), ("GRIVET_STATS", "0")]),
+            ["LD_PRELOAD=/lib/libgrivet.so", "GRIVET_STACK=256K", "GRIVET_STATS=1"]
+        );
+    }
+
+    #[test]
+    fn the_users_own_tunables_win() {
+        let options = RunOptions { compact: true, ..plain() };
+        assert_eq!(
+            with(&options, &[("GLIBC_TUNABLES", "glibc.rtld.nns=4")])[1],
+            "GLIBC_TUNABLES=glibc.rtld.optional_static_tls=0:glibc.rtld.nns=1:glibc.rtld.nns=4"
+        );
+    }
+}

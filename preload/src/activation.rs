@@ -1,0 +1,196 @@
+//! How grivet wakes: at load it reads its configuration; at the program's first thread it takes over, or says why it stays
+//! out. Everything here runs in the program's own context, before any system call enters the gate.
+
+use crate::arch::x86_64::cpu::{self, Cpu};
+use crate::arch::x86_64::gate;
+use crate::config::Config;
+use crate::kernel::signal::calls::adopt;
+use crate::kernel::signal::frame::StackT;
+use crate::raw;
+use crate::report::say;
+use crate::rewrite;
+use crate::sched::worker::{WORKER, Worker};
+use crate::symbols::{self, ThreadAttributes, symbols};
+use core::cell::UnsafeCell;
+use core::sync::atomic::{AtomicU32, Ordering};
+use linux_raw_sys::auxvec::{AT_HWCAP2, AT_SYSINFO_EHDR};
+use linux_raw_sys::general::{MAP_ANONYMOUS, MAP_NORESERVE, MAP_PRIVATE, PROT_NONE, PROT_READ, PROT_WRITE};
+use linux_raw_sys::prctl::{PR_GET_NAME, PR_GET_TID_ADDRESS};
+use syscalls::{Errno, Sysno};
+
+/// Bytes of the worker's stack, on which calls are answered, and of the one for signals, without their guard pages.
+const WORKER_STACK: usize = 256 << 10;
+const HANDLER_STACK: usize = 64 << 10;
+const GUARD: usize = 4096;
+
+const DORMANT: u32 = 0;
+const DECIDED: u32 = 1;
+
+static STATE: AtomicU32 = AtomicU32::new(DORMANT);
+
+struct ConfigCell(UnsafeCell<Config>);
+
+// SAFETY: written by the constructor, before the program has threads; read afterwards.
+unsafe impl Sync for ConfigCell {}
+
+static CONFIG: ConfigCell = ConfigCell(UnsafeCell::new(Config::DEFAULT));
+
+/// Runs when the library is loaded.
+#[cfg(not(test))]
+#[ctor::ctor(unsafe)]
+fn read_configuration() {
+    match Config::read(symbols::environment()) {
+        // SAFETY: the loader runs constructors one after the other, before main.
+        Ok(config) => unsafe { *CONFIG.0.get() = config },
+        Err(complaint) => {
+            say!("{complaint}");
+            STATE.store(DECIDED, Ordering::Relaxed);
+        }
+    }
+}
+
+/// Wakes grivet on the first call. Later calls, and calls of a process that it stays out of, do nothing.
+#[inline]
+pub fn wake_once() {
+    if STATE.load(Ordering::Relaxed) == DECIDED {
+        return;
+    }
+    STATE.store(DECIDED, Ordering::Relaxed);
+    // SAFETY: written by the constructor only.
+    let config = unsafe { *CONFIG.0.get() };
+    if config.enabled
+        && let Err(reason) = wake(config)
+    {
+        match reason {
+            StayOut::Library => say!("the C library is not glibc: staying out, threads are the kernel's"),
+            StayOut::Threads(count) => {
+                say!("the process has {count} kernel threads already: staying out, threads are the kernel's")
+            }
+            StayOut::Rewriting(refused) => {
+                say!("system calls cannot be rewritten ({refused}): staying out, threads are the kernel's")
+            }
+            StayOut::Memory(errno) => say!("no memory to start with ({errno}): staying out, threads are the kernel's"),
+            StayOut::Go => say!("the program is written in Go, which schedules for itself: staying out"),
+        }
+    }
+}
+
+/// Why grivet leaves a process alone.
+enum StayOut {
+    Library,
+    Threads(usize),
+    Rewriting(rewrite::Refused),
+    Memory(Errno),
+    Go,
+}
+
+fn wake(config: Config) -> Result<(), StayOut> {
+    if symbols().gnu_get_libc_version.is_none() {
+        return Err(StayOut::Library);
+    }
+    if rewrite::program_is_go() {
+        return Err(StayOut::Go);
+    }
+    let threads = kernel_threads();
+    if threads != 1 {
+        return Err(StayOut::Threads(threads));
+    }
+    // SAFETY: the process has one thread, this one, and no call enters grivet before its thread-local word is set below.
+    let worker = unsafe { &mut *WORKER.get() };
+    prepare(worker, config).map_err(StayOut::Memory)?;
+    rewrite::activate().map(drop).map_err(StayOut::Rewriting)?;
+    adopt(worker);
+    if let Some(size) = config.stack {
+        set_default_stack(size);
+    }
+    let current = worker.current;
+    let word = cpu::current_word(worker.tasks[current].fs_base);
+    // SAFETY: it is this thread's own thread-local word.
+    unsafe { *word = worker.tasks.address(current) as usize };
+    Ok(())
+}
+
+/// Fills in the worker.
+fn prepare(worker: &mut Worker, config: Config) -> Result<(), Errno> {
+    worker.config = config;
+    let auxiliary = |kind: u32| {
+        symbols().getauxval.map_or(0, |getauxval| {
+            // SAFETY: getauxval(3) takes any number.
+            unsafe { getauxval(u64::from(kind)) }
+        })
+    };
+    worker.cpu = Cpu::detect(auxiliary(AT_HWCAP2));
+    let vdso = auxiliary(AT_SYSINFO_EHDR);
+    if vdso != 0 {
+        worker.clock.use_vdso(vdso as usize);
+    }
+    worker.stack_bottom = map_stack(WORKER_STACK)?;
+    worker.stack_top = worker.stack_bottom + WORKER_STACK;
+    let handler_stack = map_stack(HANDLER_STACK)?;
+    worker.signals.handler_stack = StackT::new(handler_stack as u64, HANDLER_STACK as u64, 0);
+    let own = rewrite::own_span();
+    worker.signals.own_text = own.start as u64..own.end as u64;
+    worker.parking.prepare();
+    worker.tasks.reserve()?;
+    worker.pid = raw::getpid();
+    gate::set_process(worker.pid);
+    worker.adopt_main(worker.cpu.fs_base(), raw::gettid())?;
+    let current = worker.current;
+    let main = &mut worker.tasks[current];
+    let (mut list, mut length) = (0u64, 0usize);
+    // SAFETY: each call writes what its last argument points to: 16 bytes of name, a word, two words.
+    unsafe {
+        raw::call(Sysno::prctl as u32, [PR_GET_NAME as usize, main.name.as_mut_ptr() as usize, 0, 0, 0, 0]);
+        raw::call(Sysno::prctl as u32, [PR_GET_TID_ADDRESS as usize, &raw mut main.clear_tid as usize, 0, 0, 0, 0]);
+        raw::call(Sysno::get_robust_list as u32, [0, &raw mut list as usize, &raw mut length as usize, 0, 0, 0]);
+    }
+    main.robust_list = list;
+    Ok(())
+}
+
+/// A stack with a guard page below it; its lowest usable address.
+fn map_stack(size: usize) -> Result<usize, Errno> {
+    // SAFETY: a new mapping, of which the lowest page is made inaccessible.
+    unsafe {
+        let base =
+            raw::mmap(0, GUARD + size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0)?;
+        raw::mprotect(base, GUARD, PROT_NONE)?;
+        Ok(base + GUARD)
+    }
+}
+
+/// How many kernel threads the process has: the links of /proc/self/task, less those of an empty directory. 1 if
+/// /proc is not there to tell.
+fn kernel_threads() -> usize {
+    const EMPTY: usize = 2;
+    const LINKS: usize = 2;
+    const AT_FDCWD: usize = -100isize as usize;
+    let mut stat = [0u64; 18];
+    // SAFETY: struct stat is 144 bytes; its third word is st_nlink.
+    let answer = unsafe {
+        raw::call(
+            Sysno::newfstatat as u32,
+            [AT_FDCWD, c"/proc/self/task".as_ptr() as usize, stat.as_mut_ptr() as usize, 0, 0, 0],
+        )
+    };
+    if answer == 0 { (stat[LINKS] as usize).saturating_sub(EMPTY).max(1) } else { 1 }
+}
+
+/// GRIVET_STACK: the default that pthread_create takes when the program asks for no size.
+fn set_default_stack(size: usize) {
+    let table = symbols();
+    let (Some(get), Some(set), Some(set_size)) =
+        (table.pthread_getattr_default_np, table.pthread_setattr_default_np, table.pthread_attr_setstacksize)
+    else {
+        say!("GRIVET_STACK: this C library has no default stack size to set; it stays as it is");
+        return;
+    };
+    let mut attributes = ThreadAttributes::blank();
+    // SAFETY: the three functions take a pthread_attr_t, for which there is room.
+    let done = unsafe {
+        get(&raw mut attributes) == 0 && set_size(&raw mut attributes, size) == 0 && set(&raw const attributes) == 0
+    };
+    if !done {
+        say!("GRIVET_STACK: the C library refuses a default stack of {size} bytes; it stays as it is");
+    }
+}

@@ -1,0 +1,147 @@
+//! What differs from one x86-64 processor to another: how the fs base is written, and which extended registers exist.
+
+use crate::raw;
+use core::arch::asm;
+use syscalls::Sysno;
+
+/// AT_HWCAP2 bit 1: the kernel lets programs use the fsgsbase instructions (arch/x86/include/uapi/asm/hwcap2.h).
+const HWCAP2_FSGSBASE: u64 = 2;
+const ARCH_SET_FS: usize = 0x1002;
+const ARCH_GET_FS: usize = 0x1003;
+
+/// Extended state that code other than a C library may expect to survive a system call: x87 (bit 0), AVX upper halves
+/// (bit 2), AVX-512 masks and registers (bits 5, 6, 7). xmm is in the frame already.
+const EXTENDED_COMPONENTS: u64 = 1 << 0 | 1 << 2 | 1 << 5 | 1 << 6 | 1 << 7;
+
+/// What this processor can do, found once at activation.
+#[derive(Clone, Copy)]
+pub struct Cpu {
+    fsgsbase: bool,
+    /// Components that xsavec and xrstor handle here; 0 if the processor has no xsavec.
+    components: u64,
+    /// Bytes of an XSAVE area for them in the compacted format.
+    area: usize,
+}
+
+impl Cpu {
+    /// Nothing known yet.
+    pub const NONE: Cpu = Cpu { fsgsbase: false, components: 0, area: 0 };
+
+    /// Asks the processor; `hwcap2` is the process's AT_HWCAP2.
+    pub fn detect(hwcap2: u64) -> Cpu {
+        use core::arch::x86_64::{__cpuid, __cpuid_count};
+        let mut cpu = Cpu { fsgsbase: hwcap2 & HWCAP2_FSGSBASE != 0, components: 0, area: 0 };
+        let osxsave = __cpuid(1).ecx & 1 << 27 != 0;
+        if __cpuid(0).eax < 0xd || !osxsave || __cpuid_count(0xd, 1).eax & 1 << 1 == 0 {
+            return cpu;
+        }
+        let (low, high): (u32, u32);
+        // SAFETY: OSXSAVE says that xgetbv may be used; register 0 exists.
+        unsafe { asm!("xgetbv", in("ecx") 0, out("eax") low, out("edx") high, options(nomem, nostack)) };
+        cpu.components = (u64::from(high) << 32 | u64::from(low)) & EXTENDED_COMPONENTS;
+        cpu.area = 576;
+        for component in 2..8 {
+            if cpu.components & 1 << component != 0 {
+                let leaf = __cpuid_count(0xd, component);
+                if leaf.ecx & 2 != 0 {
+                    cpu.area = cpu.area.next_multiple_of(64);
+                }
+                cpu.area += leaf.eax as usize;
+            }
+        }
+        cpu
+    }
+
+    /// Bytes that `save_extended` needs; 0 if there is nothing to save.
+    pub fn extended_size(&self) -> usize {
+        if self.components == 0 { 0 } else { self.area }
+    }
+
+    /// Saves the extended registers to `area`.
+    ///
+    /// # Safety
+    /// `area` is 64-byte aligned and has `extended_size()` writable bytes.
+    pub unsafe fn save_extended(&self, area: *mut u8) {
+        let (low, high) = (self.components as u32, (self.components >> 32) as u32);
+        // SAFETY: the header's 64 bytes must be zero before xsavec/xrstor; the caller vouches for the area.
+        unsafe {
+            core::ptr::write_bytes(area.add(512), 0, 64);
+            asm!("xsavec [{}]", in(reg) area, in("eax") low, in("edx") high, options(nostack));
+        }
+    }
+
+    /// Loads the extended registers from `area`.
+    ///
+    /// # Safety
+    /// `area` was filled by `save_extended`.
+    pub unsafe fn load_extended(&self, area: *const u8) {
+        let (low, high) = (self.components as u32, (self.components >> 32) as u32);
+        // SAFETY: the area holds a compacted image of these components; the Rust code around uses none of them.
+        unsafe { asm!("xrstor [{}]", in(reg) area, in("eax") low, in("edx") high, options(nostack)) };
+    }
+
+    /// Sets the fs base of the running kernel thread.
+    ///
+    /// # Safety
+    /// Nothing that runs afterwards may expect the former thread-local storage.
+    #[inline(always)]
+    pub unsafe fn set_fs_base(&self, base: u64) {
+        if self.fsgsbase {
+            // SAFETY: HWCAP2 says that the instruction may be used.
+            unsafe { asm!("wrfsbase {}", in(reg) base, options(nostack, nomem, preserves_flags)) };
+        } else {
+            // SAFETY: arch_prctl with ARCH_SET_FS takes a plain address.
+            unsafe { raw::call(Sysno::arch_prctl as u32, [ARCH_SET_FS, base as usize, 0, 0, 0, 0]) };
+        }
+    }
+
+    /// The fs base of the running kernel thread.
+    pub fn fs_base(&self) -> u64 {
+        let mut base: u64 = 0;
+        // SAFETY: the kernel writes one word to `base`.
+        unsafe { raw::call(Sysno::arch_prctl as u32, [ARCH_GET_FS, &raw mut base as usize, 0, 0, 0, 0]) };
+        base
+    }
+}
+
+/// The floating point control settings, which the ABI keeps across calls and which are each thread's own: MXCSR in the
+/// low half, the x87 control word in the high half.
+#[inline(always)]
+pub fn float_control() -> u64 {
+    let (mut mxcsr, mut control) = (0u32, 0u16);
+    // SAFETY: both instructions store to the operand only.
+    unsafe {
+        asm!("stmxcsr [{}]", "fnstcw [{}]", in(reg) &raw mut mxcsr, in(reg) &raw mut control, options(nostack, preserves_flags));
+    }
+    // The low six bits of MXCSR are sticky exception flags, not control: they travel with it all the same.
+    u64::from(control) << 32 | u64::from(mxcsr)
+}
+
+/// Loads what `float_control` returned.
+pub fn set_float_control(saved: u64) {
+    let (mxcsr, control) = (saved as u32, (saved >> 32) as u16);
+    // SAFETY: both values came from the same instructions' stores, so they are valid settings.
+    unsafe {
+        asm!("ldmxcsr [{}]", "fldcw [{}]", in(reg) &raw const mxcsr, in(reg) &raw const control, options(nostack, preserves_flags));
+    }
+}
+
+unsafe extern "C" {
+    fn grivet_current_offset() -> i64;
+}
+
+core::arch::global_asm!(
+    ".pushsection .text.grivet_current_offset,\"ax\",@progbits",
+    ".hidden grivet_current_offset",
+    "grivet_current_offset:",
+    "mov rax, qword ptr [rip + grivet_current@GOTTPOFF]",
+    "ret",
+    ".popsection",
+);
+
+/// The thread-local word `grivet_current` of the thread whose thread pointer is `fs_base`.
+pub fn current_word(fs_base: u64) -> *mut usize {
+    // SAFETY: reads a constant from the global offset table.
+    let offset = unsafe { grivet_current_offset() };
+    fs_base.wrapping_add_signed(offset) as *mut usize
+}

@@ -1,0 +1,354 @@
+//! futex(2) among tasks, as kernel/futex/ does it among threads: every lock of the C library, of libstdc++ and of Rust
+//! ends here. Futexes that other processes may share (no FUTEX_PRIVATE_FLAG) are waited for in the local table and,
+//! while the worker is idle, in the kernel as well (futex_waitv); a wake-up goes to both.
+
+use super::{Outcome, error};
+use crate::arch::Frame;
+use crate::arch::x86_64::gate::idle_call;
+use crate::arch::x86_64::user_memory as user;
+use crate::kernel::time;
+use crate::raw;
+use crate::report::say;
+use crate::sched::idle::timespec;
+use crate::sched::task::{TaskId, Wait};
+use crate::sched::worker::Worker;
+use linux_raw_sys::general::{
+    __kernel_timespec, CLOCK_MONOTONIC, CLOCK_REALTIME, FUTEX_32, FUTEX_BITSET_MATCH_ANY, FUTEX_CLOCK_REALTIME,
+    FUTEX_CMP_REQUEUE, FUTEX_PRIVATE_FLAG, FUTEX_REQUEUE, FUTEX_WAIT, FUTEX_WAIT_BITSET, FUTEX_WAKE, FUTEX_WAKE_BITSET,
+    FUTEX_WAKE_OP, futex_waitv,
+};
+use syscalls::{Errno, Sysno};
+
+/// FUTEX_WAITV_MAX.
+const KERNEL_WAITERS: usize = 128;
+
+/// How often shared futexes beyond `KERNEL_WAITERS` are looked at, ns.
+const SHARED_LOOK: u64 = 1_000_000;
+
+/// futex(2).
+#[inline(always)]
+pub fn answer(worker: &mut Worker, call: &mut Frame) -> Outcome {
+    let [address, operation, value, timeout, address2, value3] = call.arguments();
+    let operation = operation as u32;
+    let command = operation & !(FUTEX_PRIVATE_FLAG | FUTEX_CLOCK_REALTIME);
+    if address & 3 != 0 {
+        return Outcome::Done(error(Errno::EINVAL));
+    }
+    let shared = operation & FUTEX_PRIVATE_FLAG == 0 && !worker.arena.contains(address, 4);
+    match command {
+        FUTEX_WAKE => wake(worker, address, value as i32, FUTEX_BITSET_MATCH_ANY, shared),
+        FUTEX_WAIT => wait(worker, call, address, value as u32, timeout, FUTEX_BITSET_MATCH_ANY, shared),
+        FUTEX_WAIT_BITSET => wait(worker, call, address, value as u32, timeout, value3 as u32, shared),
+        FUTEX_WAKE_BITSET => wake(worker, address, value as i32, value3 as u32, shared),
+        FUTEX_REQUEUE => requeue(worker, address, value as i32, address2, timeout as i32, None, shared),
+        FUTEX_CMP_REQUEUE => {
+            requeue(worker, address, value as i32, address2, timeout as i32, Some(value3 as u32), shared)
+        }
+        FUTEX_WAKE_OP => wake_op(worker, address, value as i32, address2, timeout as i32, value3 as u32, shared),
+        _ => {
+            if !core::mem::replace(&mut worker.stats.said_futex, true) {
+                say!(
+                    "futex operation {command} is left to the kernel; priority-inheritance locks between threads may block the process"
+                );
+            }
+            Outcome::Pass
+        }
+    }
+}
+
+#[inline(always)]
+fn wait(
+    worker: &mut Worker,
+    call: &mut Frame,
+    address: usize,
+    expected: u32,
+    timeout: usize,
+    bitset: u32,
+    shared: bool,
+) -> Outcome {
+    if bitset == 0 {
+        return Outcome::Done(error(Errno::EINVAL));
+    }
+    let deadline = match deadline(worker, call, timeout) {
+        Ok(deadline) => deadline,
+        Err(errno) => return Outcome::Done(error(errno)),
+    };
+    match user::load_u32(address) {
+        Ok(value) if value == expected => {}
+        Ok(_) => return Outcome::Done(error(Errno::EAGAIN)),
+        Err(errno) => return Outcome::Done(error(errno)),
+    }
+    let id = worker.current;
+    if let Some(deadline) = deadline {
+        if worker.timers.insert(id, deadline).is_err() {
+            return Outcome::Done(error(Errno::ENOMEM));
+        }
+        worker.tasks[id].deadline = deadline.max(1);
+    }
+    worker.parking.enter(&mut worker.tasks, id, address as u64, bitset);
+    worker.park(call, Wait::Futex);
+    worker.stats.parks_futex += 1;
+    worker.tasks[id].is_shared_wait = shared;
+    if shared {
+        worker.tasks[id].expected = expected;
+        // A parked task is in no run queue: its link holds its place in this list.
+        worker.tasks[id].next = worker.shared_waiters.len() as u32;
+        worker.shared_waiters.push(id);
+    }
+    Outcome::Switch
+}
+
+/// When a wait ends, on CLOCK_MONOTONIC: FUTEX_WAIT takes a span, all others a point in time.
+fn deadline(worker: &Worker, call: &Frame, timeout: usize) -> Result<Option<u64>, Errno> {
+    if timeout == 0 {
+        return Ok(None);
+    }
+    // SAFETY: a timespec is two plain integers.
+    let time = time::to_ns(unsafe { user::read::<__kernel_timespec>(timeout) }?)?;
+    let operation = call.rsi as u32;
+    let clock = if operation & FUTEX_CLOCK_REALTIME != 0 { CLOCK_REALTIME } else { CLOCK_MONOTONIC };
+    let now = worker.clock.now();
+    if operation & !(FUTEX_PRIVATE_FLAG | FUTEX_CLOCK_REALTIME) == FUTEX_WAIT {
+        return Ok(Some(now.saturating_add(time)));
+    }
+    if clock == CLOCK_MONOTONIC {
+        return Ok(Some(time));
+    }
+    let there = worker.clock.read(clock as i32).ok_or(Errno::EINVAL)?;
+    Ok(Some(now.saturating_add(time.saturating_sub(there))))
+}
+
+#[inline(always)]
+fn wake(worker: &mut Worker, address: usize, count: i32, bitset: u32, shared: bool) -> Outcome {
+    if bitset == 0 {
+        return Outcome::Done(error(Errno::EINVAL));
+    }
+    let mut woken = wake_local(worker, address as u64, count, bitset);
+    if shared && (woken < count.max(1) as isize) {
+        // SAFETY: FUTEX_WAKE_BITSET does not write to the address.
+        let answer = unsafe {
+            raw::call(
+                Sysno::futex as u32,
+                [address, FUTEX_WAKE_BITSET as usize, (count as isize - woken).max(1) as usize, 0, 0, bitset as usize],
+            )
+        };
+        if answer < 0 && woken == 0 {
+            return Outcome::Done(answer);
+        }
+        woken += answer.max(0);
+    }
+    Outcome::Done(woken)
+}
+
+/// Wakes up to `count` tasks (at least one, as the kernel does); how many.
+#[inline(always)]
+pub fn wake_local(worker: &mut Worker, key: u64, count: i32, bitset: u32) -> isize {
+    let mut woken = 0;
+    while let Some(id) = worker.parking.take(&mut worker.tasks, key, bitset) {
+        complete(worker, id, 0);
+        woken += 1;
+        if woken >= count as isize {
+            break;
+        }
+    }
+    woken
+}
+
+/// Ends the wait of a task that has left the table.
+#[inline(always)]
+fn complete(worker: &mut Worker, id: TaskId, result: isize) {
+    if worker.tasks[id].deadline != 0 {
+        worker.timers.remove(id);
+        worker.tasks[id].deadline = 0;
+    }
+    if worker.tasks[id].is_shared_wait {
+        forget_shared(worker, id);
+    }
+    worker.wake(id, result);
+}
+
+fn forget_shared(worker: &mut Worker, id: TaskId) {
+    worker.tasks[id].is_shared_wait = false;
+    let place = worker.tasks[id].next;
+    worker.shared_waiters.swap_remove(place as usize);
+    if let Some(&moved) = worker.shared_waiters.get(place as usize) {
+        worker.tasks[moved].next = place;
+    }
+}
+
+fn requeue(
+    worker: &mut Worker,
+    from: usize,
+    wakes: i32,
+    to: usize,
+    moves: i32,
+    expected: Option<u32>,
+    shared: bool,
+) -> Outcome {
+    if wakes < 0 || moves < 0 || to & 3 != 0 {
+        return Outcome::Done(error(Errno::EINVAL));
+    }
+    match user::load_u32(from) {
+        Err(errno) => return Outcome::Done(error(errno)),
+        Ok(value) if expected.is_some_and(|expected| expected != value) => return Outcome::Done(error(Errno::EAGAIN)),
+        Ok(_) => {}
+    }
+    let mut count = 0;
+    while count < wakes as isize {
+        let Some(id) = worker.parking.take(&mut worker.tasks, from as u64, FUTEX_BITSET_MATCH_ANY) else { break };
+        complete(worker, id, 0);
+        count += 1;
+    }
+    if from != to {
+        let mut moved = 0;
+        while moved < moves && worker.parking.requeue(&mut worker.tasks, from as u64, to as u64) {
+            moved += 1;
+        }
+        // As the kernel counts: FUTEX_REQUEUE tells the woken only, FUTEX_CMP_REQUEUE the woken and the moved.
+        if expected.is_some() {
+            count += moved as isize;
+        }
+    }
+    if shared {
+        // SAFETY: a plain wake-up of other processes' waiters; moving those is not to be had without their kernel queue.
+        let answer = unsafe {
+            raw::call(Sysno::futex as u32, [from, FUTEX_WAKE as usize, wakes.saturating_add(moves) as usize, 0, 0, 0])
+        };
+        count += answer.max(0);
+    }
+    Outcome::Done(count)
+}
+
+/// FUTEX_WAKE_OP: changes the word at `second` atomically, wakes at `first`, and at `second` if its old value compares
+/// (kernel/futex/waitwake.c, futex_wake_op).
+fn wake_op(
+    worker: &mut Worker,
+    first: usize,
+    wakes: i32,
+    second: usize,
+    wakes2: i32,
+    code: u32,
+    shared: bool,
+) -> Outcome {
+    if second & 3 != 0 {
+        return Outcome::Done(error(Errno::EINVAL));
+    }
+    let sign_extend = |field: u32| ((field << 20) as i32 >> 20) as u32;
+    let mut operand = sign_extend(code >> 12 & 0xfff);
+    let comparand = sign_extend(code & 0xfff) as i32;
+    let operation = code >> 28;
+    if operation & 8 != 0 {
+        operand = 1u32.wrapping_shl(operand & 31);
+    }
+    let old = loop {
+        let old = match user::load_u32(second) {
+            Ok(old) => old,
+            Err(errno) => return Outcome::Done(error(errno)),
+        };
+        let new = match operation & 7 {
+            0 => operand,
+            1 => old.wrapping_add(operand),
+            2 => old | operand,
+            3 => old & !operand,
+            4 => old ^ operand,
+            _ => return Outcome::Done(error(Errno::ENOSYS)),
+        };
+        match user::compare_exchange_u32(second, old, new) {
+            Ok(found) if found == old => break old as i32,
+            Ok(_) => {}
+            Err(errno) => return Outcome::Done(error(errno)),
+        }
+    };
+    let holds = match code >> 24 & 0xf {
+        0 => old == comparand,
+        1 => old != comparand,
+        2 => old < comparand,
+        3 => old <= comparand,
+        4 => old > comparand,
+        5 => old >= comparand,
+        _ => return Outcome::Done(error(Errno::ENOSYS)),
+    };
+    let mut woken = wake_both(worker, first, wakes, shared);
+    if holds {
+        woken += wake_both(worker, second, wakes2, shared);
+    }
+    Outcome::Done(woken)
+}
+
+fn wake_both(worker: &mut Worker, address: usize, count: i32, shared: bool) -> isize {
+    match wake(worker, address, count, FUTEX_BITSET_MATCH_ANY, shared) {
+        Outcome::Done(woken) => woken.max(0),
+        _ => 0,
+    }
+}
+
+/// A futex wait's time is over.
+pub fn time_out(worker: &mut Worker, id: TaskId) {
+    worker.tasks[id].deadline = 0;
+    withdraw(worker, id);
+    worker.wake(id, error(Errno::ETIMEDOUT));
+}
+
+/// Takes a waiter out of the table.
+pub fn withdraw(worker: &mut Worker, id: TaskId) {
+    worker.parking.leave(&mut worker.tasks, id);
+    worker.tasks[id].deadline = 0;
+    if worker.tasks[id].is_shared_wait {
+        forget_shared(worker, id);
+    }
+}
+
+/// Wakes the waiters of shared futexes whose word has changed: another process may have done it.
+pub fn check_shared(worker: &mut Worker) {
+    let mut place = 0;
+    while let Some(&id) = worker.shared_waiters.get(place) {
+        if user::load_u32(worker.tasks[id].key as usize) == Ok(worker.tasks[id].expected) {
+            place += 1;
+        } else {
+            worker.parking.leave(&mut worker.tasks, id);
+            complete(worker, id, 0);
+        }
+    }
+}
+
+/// Sleeps until another process wakes one of the shared futexes that tasks wait for, or `timeout` ns are over.
+pub fn wait_shared(worker: &mut Worker, timeout: Option<u64>) {
+    let mut waits: [futex_waitv; KERNEL_WAITERS] =
+        core::array::from_fn(|_| futex_waitv { val: 0, uaddr: 0, flags: 0, __reserved: 0 });
+    let count = worker.shared_waiters.len().min(KERNEL_WAITERS);
+    for (wait, &id) in waits.iter_mut().zip(&worker.shared_waiters) {
+        *wait = futex_waitv {
+            val: u64::from(worker.tasks[id].expected),
+            uaddr: worker.tasks[id].key,
+            flags: FUTEX_32,
+            __reserved: 0,
+        };
+    }
+    let timeout = if worker.shared_waiters.len() > KERNEL_WAITERS {
+        Some(timeout.map_or(SHARED_LOOK, |ns| ns.min(SHARED_LOOK)))
+    } else {
+        timeout
+    };
+    let time = timeout.map(|ns| timespec(worker.clock.now().saturating_add(ns)));
+    let pointer = time.as_ref().map_or(core::ptr::null(), core::ptr::from_ref);
+    // SAFETY: the waits and the time live across the call.
+    let answer = unsafe {
+        idle_call(
+            Sysno::futex_waitv as u32,
+            [waits.as_ptr() as usize, count, 0, pointer as usize, CLOCK_MONOTONIC as usize],
+            worker.attention.as_ptr(),
+        )
+    };
+    if let Ok(index) = usize::try_from(answer) {
+        if let Some(&id) = worker.shared_waiters.get(index) {
+            worker.parking.leave(&mut worker.tasks, id);
+            complete(worker, id, 0);
+        }
+    } else if answer == error(Errno::ENOSYS) || answer == error(Errno::EPERM) {
+        // Before Linux 5.16 there is no such call: look again and again.
+        let pause = timespec(timeout.map_or(SHARED_LOOK, |ns| ns.min(SHARED_LOOK)));
+        // SAFETY: no files; the timespec lives across the call.
+        unsafe { idle_call(Sysno::ppoll as u32, [0, 0, &raw const pause as usize, 0, 8], worker.attention.as_ptr()) };
+    }
+    check_shared(worker);
+}

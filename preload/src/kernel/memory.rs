@@ -1,0 +1,76 @@
+//! mmap, mprotect, munmap, madvise: thread stacks come from the arena; all else goes to the kernel. Mappings of files are made
+//! here, because the loader makes them when it brings a new object, whose system calls must be found.
+
+use super::Outcome;
+use crate::arch::Frame;
+use crate::raw;
+use crate::report::say;
+use crate::rewrite::late;
+use crate::sched::worker::Worker;
+use linux_raw_sys::general::{
+    MADV_DONTNEED, MAP_ANONYMOUS, MAP_FIXED, MAP_FIXED_NOREPLACE, MAP_GROWSDOWN, MAP_PRIVATE, MAP_STACK, PROT_NONE,
+    PROT_READ, PROT_WRITE,
+};
+use syscalls::Sysno;
+
+/// mmap(2).
+#[inline]
+pub fn mmap(worker: &mut Worker, call: &mut Frame) -> Outcome {
+    let [address, length, protection, flags, fd, offset] = call.arguments();
+    let (protection, flags, fd) = (protection as u32, flags as u32, fd as i32);
+    let is_stack = flags & (MAP_STACK | MAP_PRIVATE | MAP_ANONYMOUS) == MAP_STACK | MAP_PRIVATE | MAP_ANONYMOUS
+        && flags & (MAP_FIXED | MAP_FIXED_NOREPLACE | MAP_GROWSDOWN) == 0;
+    if is_stack && address == 0 && length != 0 && (protection == PROT_NONE || protection == PROT_READ | PROT_WRITE) {
+        return worker.arena.map(length, protection as i32).into();
+    }
+    if fd < 0 || flags & MAP_ANONYMOUS != 0 {
+        return Outcome::Pass;
+    }
+    // SAFETY: the program's own call.
+    let answer = unsafe { raw::call(Sysno::mmap as u32, call.arguments()) };
+    if let Ok(mapped) = raw::check(answer) {
+        if let Some(Err(refused)) = late::mapped(mapped, length, protection, flags, fd, offset)
+            && !core::mem::replace(&mut worker.stats.said_late, true)
+        {
+            say!("a library loaded later cannot be rewritten ({refused}): its own system calls go to the kernel");
+        }
+    }
+    Outcome::Done(answer)
+}
+
+/// mprotect(2).
+#[inline]
+pub fn mprotect(worker: &mut Worker, call: &mut Frame) -> Outcome {
+    let [address, length, protection, ..] = call.arguments();
+    if let Some(answer) = worker.arena.protect(address, length, protection as i32) {
+        return answer.map(|()| 0).into();
+    }
+    Outcome::Pass
+}
+
+/// munmap(2).
+#[inline]
+pub fn munmap(worker: &mut Worker, call: &mut Frame) -> Outcome {
+    let [address, length, ..] = call.arguments();
+    if let Some(answer) = worker.arena.unmap(address, length) {
+        return answer.map(|()| 0).into();
+    }
+    // SAFETY: the program's own call.
+    let answer = unsafe { raw::call(Sysno::munmap as u32, call.arguments()) };
+    if answer == 0 {
+        late::unmapped(address, length);
+    }
+    Outcome::Done(answer)
+}
+
+/// madvise(2): the C library drops the pages of a stack that its thread has left.
+#[inline]
+pub fn madvise(worker: &mut Worker, call: &mut Frame) -> Outcome {
+    let [address, length, advice, ..] = call.arguments();
+    if advice as u32 == MADV_DONTNEED
+        && let Some(answer) = worker.arena.discard(address, length)
+    {
+        return answer.map(|()| 0).into();
+    }
+    Outcome::Pass
+}

@@ -1,0 +1,149 @@
+//! What grivet answers in the kernel's place, one file for each family of system calls. A call is answered at once, is
+//! left to the kernel (`Outcome::Pass`), or parks its task; a parked task's call is completed by whoever wakes it.
+
+pub mod futex;
+pub mod identity;
+pub mod memory;
+pub mod poll;
+pub mod preempt;
+pub mod process;
+pub mod signal;
+pub mod thread;
+pub mod time;
+
+use crate::arch::{Frame, Resume};
+use crate::sched::task::{TaskId, Wait};
+use crate::sched::worker::{WORKER, Worker};
+use core::sync::atomic::Ordering;
+use syscalls::{Errno, Sysno};
+
+/// What became of a call.
+pub enum Outcome {
+    /// Answered: the result as it goes into rax.
+    Done(isize),
+    /// Not ours: the stub makes the call itself.
+    Pass,
+    /// The task's frame is complete, or will be by whoever wakes it; another task may go on.
+    Switch,
+    /// The calling task goes on in this way.
+    Resume(Resume),
+}
+
+impl From<Result<usize, Errno>> for Outcome {
+    fn from(result: Result<usize, Errno>) -> Outcome {
+        Outcome::Done(match result {
+            Ok(value) => value as isize,
+            Err(errno) => error(errno),
+        })
+    }
+}
+
+/// An errno as it stands in rax.
+pub fn error(errno: Errno) -> isize {
+    -(errno.into_raw() as isize)
+}
+
+/// Called by the gate on the worker's stack with the frame of the current task; how a task goes on.
+pub extern "C" fn enter(frame: *mut Frame, worker: *mut Worker) -> Resume {
+    // SAFETY: the gate passes the worker of the task that called, which runs on this kernel thread only; no other
+    // reference to it is live, because tasks run only while grivet does not.
+    let worker = unsafe { &mut *worker };
+    // SAFETY: the gate has just written the frame on the calling task's stack.
+    let call = unsafe { &mut *frame };
+    match answer(worker, call) {
+        Outcome::Done(result) => {
+            worker.stats.answered += 1;
+            call.answer(result);
+            Resume::gate(frame)
+        }
+        Outcome::Pass => {
+            worker.stats.passed += 1;
+            Resume::gate(frame)
+        }
+        Outcome::Switch => {
+            worker.stats.answered += 1;
+            worker.schedule()
+        }
+        Outcome::Resume(resume) => resume,
+    }
+}
+
+/// Called by the gate instead of going on with `resume`, the current task's, when signals were noted.
+pub extern "C" fn attend(resume: Resume, worker: *mut Worker) -> Resume {
+    // SAFETY: as for `enter`.
+    let worker = unsafe { &mut *worker };
+    signal::attend(worker, resume)
+}
+
+#[inline(always)]
+fn answer(worker: &mut Worker, call: &mut Frame) -> Outcome {
+    let Some(number) = Sysno::new(call.number() as usize) else { return Outcome::Pass };
+    match number {
+        Sysno::futex => futex::answer(worker, call),
+        Sysno::clock_nanosleep => time::clock_nanosleep(worker, call),
+        Sysno::nanosleep => time::nanosleep(worker, call),
+        Sysno::sched_yield => time::sched_yield(worker, call),
+        Sysno::rt_sigprocmask => signal::calls::rt_sigprocmask(worker, call),
+        Sysno::clone3 => thread::clone3(worker, call),
+        Sysno::clone => thread::clone(worker, call),
+        Sysno::exit => thread::exit(worker, call),
+        Sysno::madvise => memory::madvise(worker, call),
+        Sysno::mmap => memory::mmap(worker, call),
+        Sysno::mprotect => memory::mprotect(worker, call),
+        Sysno::munmap => memory::munmap(worker, call),
+        Sysno::set_robust_list => thread::set_robust_list(worker, call),
+        Sysno::set_tid_address => thread::set_tid_address(worker, call),
+        Sysno::rseq => thread::rseq(worker, call),
+        Sysno::gettid => Outcome::Done(worker.tasks[worker.current].tid as isize),
+        Sysno::rt_sigaction => signal::calls::rt_sigaction(worker, call),
+        Sysno::rt_sigreturn => signal::calls::rt_sigreturn(worker, call),
+        Sysno::sigaltstack => signal::calls::sigaltstack(worker, call),
+        Sysno::tgkill | Sysno::tkill => signal::calls::thread_kill(worker, call, number),
+        Sysno::rt_sigsuspend => signal::calls::rt_sigsuspend(worker, call),
+        Sysno::rt_sigtimedwait => signal::calls::rt_sigtimedwait(worker, call),
+        Sysno::rt_sigpending => signal::calls::rt_sigpending(worker, call),
+        Sysno::pause => signal::calls::pause(worker, call),
+        Sysno::poll | Sysno::ppoll | Sysno::select | Sysno::pselect6 => poll::answer(worker, call, number),
+        Sysno::prctl => identity::prctl(worker, call),
+        Sysno::sched_setaffinity => identity::sched_setaffinity(worker, call),
+        Sysno::sched_getaffinity => identity::sched_getaffinity(worker, call),
+        Sysno::sched_setscheduler | Sysno::sched_setparam => identity::set_scheduling(worker, call, number),
+        Sysno::sched_getscheduler | Sysno::sched_getparam => identity::get_scheduling(worker, call, number),
+        Sysno::open | Sysno::openat => identity::open(worker, call, number),
+        Sysno::close => identity::close(worker, call),
+        Sysno::fork | Sysno::vfork => process::fork(worker, call, number),
+        Sysno::execve | Sysno::execveat => process::exec(worker),
+        Sysno::exit_group => process::exit_group(worker),
+        _ => Outcome::Pass,
+    }
+}
+
+/// A parked task's time is over: its call ends, or goes on waiting if its clock says otherwise.
+pub fn time_out(worker: &mut Worker, id: TaskId, now: u64) {
+    match worker.tasks[id].wait {
+        Wait::Futex => futex::time_out(worker, id),
+        Wait::Sleep => time::wake_sleeper(worker, id, now),
+        Wait::Poll => poll::time_out(worker, id),
+        Wait::Signal => {
+            signal::delivery::end_await(worker, id);
+            worker.wake(id, error(Errno::EAGAIN));
+        }
+        Wait::Nothing => {}
+    }
+}
+
+/// Takes a parked task out of everything it waits in, so that its call can end otherwise.
+pub fn withdraw(worker: &mut Worker, id: TaskId) {
+    worker.timers.remove(id);
+    match worker.tasks[id].wait {
+        Wait::Futex => futex::withdraw(worker, id),
+        Wait::Poll => worker.pollers.remove(id),
+        Wait::Sleep | Wait::Signal | Wait::Nothing => {}
+    }
+}
+
+/// Whether signals were noted since the last look.
+pub fn wants_attention() -> bool {
+    // SAFETY: reads one atomic word of the static worker.
+    unsafe { (*WORKER.get()).attention.load(Ordering::Relaxed) != 0 }
+}

@@ -1,0 +1,153 @@
+//! Time slices. A task that neither sleeps nor locks must not starve the others (a spinlock's holder among them), so a
+//! timer on the kernel thread's CPU time interrupts it now and then. The timer is made when the first task is, and rests while
+//! there is one task only. Tasks that hold the processor for very long are reported, once.
+
+use crate::kernel::signal::frame::SigInfo;
+use crate::raw;
+use crate::report::say;
+use crate::sched::clock::NS_PER_S;
+use crate::sched::idle::timespec;
+use crate::sched::task::Task;
+use linux_raw_sys::general::{__kernel_itimerspec, CLOCK_THREAD_CPUTIME_ID, SI_TIMER, SIGEV_THREAD_ID, SIGURG};
+use syscalls::Sysno;
+
+/// CPU time between two interruptions, ns.
+const SLICE: u64 = 10_000_000;
+/// Interruptions that find one task only, after which the timer rests.
+const QUIET_TICKS: u32 = 20;
+/// CPU time that a task may take slice by slice, without ever parking, before it is reported, ns.
+const TOO_LONG: u64 = 10 * NS_PER_S;
+
+/// Marks the timer's signals as ours (`si_value`).
+const MARK: u64 = 0x6772_6976_6574_0001;
+
+/// The signal that the timer sends. Its default action is to be ignored, so that a late one does no harm.
+pub const SIGNAL: u32 = SIGURG;
+
+/// The slice timer and what it has seen.
+pub struct Preemption {
+    timer: Option<i32>,
+    armed: bool,
+    quiet: u32,
+    /// Switches seen, so that a tick can tell whether the same task ran for a whole slice.
+    switches: u64,
+    at_last_tick: u64,
+    slice_over: bool,
+    said: bool,
+}
+
+/// struct sigevent, as timer_create(2) takes it.
+#[repr(C)]
+struct SigEvent {
+    value: u64,
+    signal: i32,
+    notify: i32,
+    thread: i32,
+    padding: [u8; 44],
+}
+
+impl Preemption {
+    pub const fn new() -> Preemption {
+        Preemption { timer: None, armed: false, quiet: 0, switches: 0, at_last_tick: 0, slice_over: false, said: false }
+    }
+
+    /// Starts the slices, unless they run.
+    #[inline(always)]
+    pub fn arm(&mut self) {
+        self.quiet = 0;
+        if !self.armed {
+            self.start();
+        }
+    }
+
+    #[cold]
+    fn start(&mut self) {
+        self.armed = true;
+        if self.timer.is_none() {
+            let event = SigEvent {
+                value: MARK,
+                signal: SIGNAL as i32,
+                notify: SIGEV_THREAD_ID as i32,
+                thread: raw::gettid(),
+                padding: [0; 44],
+            };
+            let mut timer = 0i32;
+            // SAFETY: the kernel reads a sigevent and writes an int.
+            let answer = unsafe {
+                raw::call(
+                    Sysno::timer_create as u32,
+                    [CLOCK_THREAD_CPUTIME_ID as usize, &raw const event as usize, &raw mut timer as usize, 0, 0, 0],
+                )
+            };
+            if answer < 0 {
+                say!(
+                    "no slice timer ({}): a thread that never blocks will keep the others waiting",
+                    syscalls::Errno::new(-answer as i32)
+                );
+                return;
+            }
+            self.timer = Some(timer);
+        }
+        self.set(SLICE);
+    }
+
+    fn set(&self, slice: u64) {
+        let Some(timer) = self.timer else { return };
+        let time = __kernel_itimerspec { it_interval: timespec(slice), it_value: timespec(slice) };
+        // SAFETY: the kernel reads the itimerspec.
+        unsafe { raw::call(Sysno::timer_settime as u32, [timer as usize, 0, &raw const time as usize, 0, 0, 0]) };
+    }
+
+    /// Whether `info` announces the end of a slice.
+    pub fn is_tick(&self, info: &SigInfo) -> bool {
+        info.si_code == SI_TIMER as i32 && info.value() == MARK
+    }
+
+    /// A timer signal came while `live` tasks exist: whether the running one has had a whole slice.
+    pub fn tick(&mut self, live: u32) -> bool {
+        if live <= 1 {
+            self.quiet += 1;
+            if self.quiet >= QUIET_TICKS {
+                self.armed = false;
+                self.set(0);
+            }
+            return false;
+        }
+        core::mem::replace(&mut self.at_last_tick, self.switches) == self.switches
+    }
+
+    /// Notes that the running task has had its slice.
+    pub fn set_slice_over(&mut self) {
+        self.slice_over = true;
+    }
+
+    /// Whether that was noted; it no longer is.
+    pub fn take_slice_over(&mut self) -> bool {
+        core::mem::take(&mut self.slice_over)
+    }
+
+    /// Another task goes on.
+    #[inline(always)]
+    pub fn switched(&mut self) {
+        self.switches += 1;
+    }
+
+    /// The running task has had its slice, and others are ready: reports it if this is the case all the time.
+    pub fn gave_way(&mut self, task: &mut Task) {
+        task.slices = task.slices.saturating_add(1);
+        if u64::from(task.slices) * SLICE >= TOO_LONG && !core::mem::replace(&mut self.said, true) {
+            say!(
+                "thread {} ({}) has run for {} s without a call that blocks, while others were ready; it is interrupted every {} ms",
+                task.tid,
+                task.name().escape_ascii(),
+                TOO_LONG / NS_PER_S,
+                SLICE / 1_000_000
+            );
+        }
+    }
+
+    /// In the child of a fork there is no timer.
+    pub fn forget(&mut self) {
+        *self = Preemption::new();
+    }
+}

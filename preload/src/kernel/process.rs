@@ -1,0 +1,94 @@
+//! Calls that concern the whole process: fork, vfork, clone of a process, exec, exit_group.
+
+use super::{Outcome, signal};
+use crate::arch::Frame;
+use crate::arch::x86_64::gate;
+use crate::kernel::thread::Request;
+use crate::raw;
+use crate::report::stats;
+use crate::sched::task::{NONE, State};
+use crate::sched::worker::Worker;
+use linux_raw_sys::general::{CLONE_VFORK, CLONE_VM};
+use syscalls::Sysno;
+
+/// clone(2) or clone3(2) that does not make a thread.
+pub fn clone(worker: &mut Worker, call: &mut Frame, request: &Request) -> Outcome {
+    if request.flags & u64::from(CLONE_VM) != 0 {
+        return share_memory(worker, request.flags & u64::from(CLONE_VFORK) != 0);
+    }
+    separate(worker, call, request.stack_top)
+}
+
+/// fork(2) and vfork(2).
+pub fn fork(worker: &mut Worker, call: &mut Frame, number: Sysno) -> Outcome {
+    if number == Sysno::vfork { share_memory(worker, true) } else { separate(worker, call, 0) }
+}
+
+/// A child that runs in this memory: the stub makes the call, and the gate tells the child from this process by its id.
+/// With vfork the child is gone when this process goes on.
+fn share_memory(worker: &mut Worker, is_vfork: bool) -> Outcome {
+    signal::lend_mask(worker);
+    let current = worker.current;
+    worker.tasks[current].shares_memory = if is_vfork { 1 } else { 2 };
+    Outcome::Pass
+}
+
+/// A child with memory of its own. The call is made here, on the worker's stack; in the child only the calling task is left.
+fn separate(worker: &mut Worker, call: &mut Frame, stack_top: u64) -> Outcome {
+    signal::lend_mask(worker);
+    // SAFETY: the program's own call, made from a stack that the child gets a copy of.
+    let answer = unsafe { raw::call(call.number(), call.arguments()) };
+    if answer == 0 {
+        become_child(worker);
+        if stack_top != 0 {
+            call.rsp = stack_top;
+        }
+    }
+    Outcome::Done(answer)
+}
+
+/// In the child of a fork: all tasks but the current one are gone, as natively all threads but one are.
+fn become_child(worker: &mut Worker) {
+    let current = worker.current;
+    worker.run_queue.clear();
+    worker.timers.clear();
+    worker.parking.prepare();
+    worker.pollers.clear();
+    worker.shared_waiters.clear();
+    let others: alloc::vec::Vec<_> = worker.tasks.iter().filter(|&id| id != current).collect();
+    for id in others {
+        let mask = worker.tasks[id].mask;
+        worker.signals.masks.drop_one(mask);
+        worker.tasks.release(id);
+    }
+    worker.pid = raw::getpid();
+    gate::set_process(worker.pid);
+    let task = &mut worker.tasks[current];
+    task.tid = worker.pid as u32;
+    task.state = State::Running;
+    task.next = NONE;
+    task.shares_memory = 0;
+    worker.said_stuck = false;
+    worker.stats.begin_again();
+    worker.preemption.forget();
+    signal::become_child(worker);
+}
+
+/// execve(2): the new program inherits the signal mask of the calling thread.
+pub fn exec(worker: &mut Worker) -> Outcome {
+    signal::lend_mask(worker);
+    Outcome::Pass
+}
+
+/// exit_group(2): the last words.
+pub fn exit_group(worker: &mut Worker) -> Outcome {
+    ending(worker);
+    Outcome::Pass
+}
+
+/// What is said when the process ends.
+pub fn ending(worker: &mut Worker) {
+    if worker.config.stats {
+        stats::print(worker);
+    }
+}

@@ -1,0 +1,183 @@
+//! Grivet's signal handler: the one function that the kernel calls for every signal the program handles. It runs on a stack of
+//! its own with all signals blocked, and only notes what came; then it sends execution where the note will be seen before a
+//! task goes on. Where that is depends on what was interrupted (`gate::place`): the program's code, or grivet's.
+
+use super::frame::{self, SigInfo, UContext};
+use super::{FAULTS, bit};
+use crate::arch::x86_64::frame::RED_ZONE;
+use crate::arch::x86_64::gate::{self, Place};
+use crate::arch::x86_64::user_memory;
+use crate::kernel::preempt;
+use crate::report::{overflow, say};
+use crate::sched::worker::{WORKER, Worker};
+use core::cell::UnsafeCell;
+use core::sync::atomic::{AtomicUsize, Ordering};
+use linux_raw_sys::general::{SA_ONSTACK, SIGBUS, SIGSEGV};
+
+/// A signal that came.
+#[derive(Clone, Copy)]
+pub struct Arrival {
+    pub info: SigInfo,
+    /// The running task's own instruction raised it.
+    pub is_fault: bool,
+}
+
+const ROOM: usize = 64;
+
+/// Notes between the handler, which interrupts the worker, and the worker: one writes, one reads, on one kernel thread.
+struct Notes {
+    entries: UnsafeCell<[Arrival; ROOM]>,
+    written: AtomicUsize,
+    read: AtomicUsize,
+}
+
+// SAFETY: an entry is written before `written` passes it and read only then, on the same kernel thread.
+unsafe impl Sync for Notes {}
+
+static NOTES: Notes = Notes {
+    entries: UnsafeCell::new([Arrival { info: SigInfo::NONE, is_fault: false }; ROOM]),
+    written: AtomicUsize::new(0),
+    read: AtomicUsize::new(0),
+};
+
+/// The oldest note.
+pub fn take() -> Option<Arrival> {
+    let read = NOTES.read.load(Ordering::Relaxed);
+    if read == NOTES.written.load(Ordering::Acquire) {
+        return None;
+    }
+    // SAFETY: the entry was written (see `Notes`), and the writer does not come here again before `read` passes it.
+    let arrival = unsafe { (*NOTES.entries.get())[read % ROOM] };
+    NOTES.read.store(read + 1, Ordering::Release);
+    Some(arrival)
+}
+
+/// Notes a signal; whether there is room for more.
+fn note(info: SigInfo, is_fault: bool) -> bool {
+    let written = NOTES.written.load(Ordering::Relaxed);
+    // SAFETY: `arrive` keeps the kernel from sending more when the last entry is taken.
+    unsafe { (*NOTES.entries.get())[written % ROOM] = Arrival { info, is_fault } };
+    NOTES.written.store(written + 1, Ordering::Release);
+    written + 1 - NOTES.read.load(Ordering::Relaxed) < ROOM - 1
+}
+
+/// The handler, as rt_sigaction(2) knows it.
+///
+/// # Safety
+/// Called by the kernel only.
+pub unsafe extern "C" fn arrive(signal: i32, info: *const SigInfo, context: *mut UContext) {
+    // SAFETY: the kernel passes valid pointers into the frame that it has just written.
+    let (info, context) = unsafe { (*info, &mut *context) };
+    let is_fault = FAULTS & bit(signal as u32) != 0 && info.si_code > 0;
+    if is_fault && let Some(rip) = user_memory::fixup(context.registers.rip) {
+        context.registers.rip = rip;
+        return;
+    }
+    let worker = WORKER.get();
+    // SAFETY: shared fields only (own_text, stack bounds, atomics), which do not change after activation.
+    let (inside, is_tick) = unsafe { (is_inside(&*worker, context), (*worker).preemption.is_tick(&info)) };
+    let place = gate::place(context.registers.rip);
+    if is_fault && inside {
+        internal_fault(signal, context);
+        return;
+    }
+    match place {
+        Place::Leaving | Place::LeavingSigreturn => {
+            if is_tick {
+                return;
+            }
+            if place == Place::LeavingSigreturn {
+                context.registers.rax = (context.registers.rsp - 8) | 1;
+            }
+            note_and_hold(worker, info, context);
+            context.registers.rip = gate::recheck_address();
+        }
+        Place::GoingIdle(skip) => {
+            if !is_tick {
+                note_and_hold(worker, info, context);
+                context.registers.rip = skip;
+            }
+        }
+        Place::LeavingJump => {
+            context.registers.rip = context.registers.rcx;
+            interrupt_program(worker, info, is_fault, is_tick, context);
+        }
+        Place::Elsewhere if inside => {
+            if !is_tick {
+                note_and_hold(worker, info, context);
+            }
+        }
+        Place::Elsewhere => interrupt_program(worker, info, is_fault, is_tick, context),
+    }
+}
+
+/// Whether grivet itself was interrupted: its code, or what it called on the worker's stack (the vDSO).
+fn is_inside(worker: &Worker, context: &UContext) -> bool {
+    worker.signals.own_text.contains(&context.registers.rip)
+        || (worker.stack_bottom as u64..worker.stack_top as u64).contains(&context.registers.rsp)
+}
+
+/// Notes a signal while grivet is at work; it is seen on the way out.
+fn note_and_hold(worker: *mut Worker, info: SigInfo, context: &mut UContext) {
+    let has_room = note(info, false);
+    // SAFETY: one atomic word.
+    unsafe { (*worker).want_attention() };
+    if !has_room {
+        // The rest waits in the kernel until these have been looked after (`look_after`).
+        context.mask = u64::MAX;
+        // SAFETY: a plain word, which the interrupted code only ever sets after comparing it.
+        unsafe { (*worker).signals.kernel_mask = u64::MAX };
+    }
+}
+
+/// The program's own code was interrupted: its registers go to its own stack, and the worker takes over.
+fn interrupt_program(worker: *mut Worker, info: SigInfo, is_fault: bool, is_tick: bool, context: &mut UContext) {
+    // SAFETY: the program runs, so nothing of grivet's holds a reference to the worker.
+    let worker = unsafe { &mut *worker };
+    if is_tick {
+        let ready = !worker.run_queue.is_empty()
+            || worker.timers.next_deadline().is_some_and(|deadline| deadline <= worker.clock.now());
+        if !worker.preemption.tick(worker.tasks.live) || !ready {
+            return;
+        }
+    }
+    if is_fault && info.si_signo as u32 == SIGSEGV {
+        overflow::report(worker, info.address(), context.registers.rsp);
+    }
+    let action = &worker.signals.actions[info.si_signo as usize];
+    let mut below = context.registers.rsp - RED_ZONE as u64;
+    if !is_tick
+        && action.flags & u64::from(SA_ONSTACK) != 0
+        && let Some(top) = super::delivery::alternate_top(worker, worker.current, below)
+    {
+        below = top;
+    }
+    let kernel_frame = (&raw mut *context as usize) - size_of::<u64>();
+    // SAFETY: the kernel's frame begins one word below its context; below the interrupted rsp the stack is free.
+    match unsafe { frame::copy_below(kernel_frame, below) } {
+        Ok(place) => {
+            if is_tick {
+                worker.preemption.set_slice_over();
+            } else {
+                note(info, is_fault);
+            }
+            worker.want_attention();
+            context.registers.go_to(gate::recheck_address(), place | 1);
+            context.mask = worker.signals.kernel_mask;
+        }
+        Err(_) if is_fault => {
+            // No room on its stack to handle the fault, as after an overflow: the kernel would end the process.
+            super::delivery::default_in_kernel(info.si_signo as u32);
+            context.mask &= !bit(info.si_signo as u32);
+        }
+        Err(_) if is_tick => {}
+        Err(_) => note_and_hold(&raw mut *worker, info, context),
+    }
+}
+
+/// A fault in grivet's own code is a bug: says where, and lets the process die as the fault would have it.
+fn internal_fault(signal: i32, context: &mut UContext) {
+    say!("internal error: signal {signal} at {:#x} in libgrivet.so; please report it", context.registers.rip);
+    super::delivery::default_in_kernel(signal as u32);
+    context.mask &= !(bit(signal as u32) | bit(SIGBUS) | bit(preempt::SIGNAL));
+}

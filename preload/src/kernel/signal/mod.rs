@@ -1,0 +1,259 @@
+//! Signals for tasks: what the kernel keeps for each thread (mask, pending signals, alternate stack) and for the process
+//! (actions), kept here. For every signal that the program handles, the kernel knows grivet's handler (`arrival.rs`), which
+//! only notes what came; `attend` and `look_after` then give it to a task, as kernel/signal.c chooses a thread, by laying
+//! a signal frame on that task's stack (`frame.rs`).
+//!
+//! The kernel thread's own mask follows the tasks': a signal is blocked there when every task blocks it. It is brought
+//! up to date lazily, because the C library blocks and unblocks everything around each thread it makes.
+
+pub mod arrival;
+pub mod calls;
+pub mod delivery;
+pub mod frame;
+pub mod masks;
+
+use crate::arch::Resume;
+use crate::arch::x86_64::cpu;
+use crate::kernel::preempt;
+use crate::raw::{self, SignalSet};
+use crate::sched::task::{State, TaskId};
+use crate::sched::worker::Worker;
+use alloc::vec::Vec;
+use core::ops::Range;
+use core::sync::atomic::Ordering;
+use frame::{SigInfo, SignalFrame, StackT};
+use linux_raw_sys::general::{
+    SIGBUS, SIGCHLD, SIGCONT, SIGFPE, SIGILL, SIGKILL, SIGSEGV, SIGSTOP, SIGSYS, SIGTRAP, SIGURG, SIGWINCH,
+};
+use masks::Masks;
+
+pub use frame::StackT as AlternateStack;
+
+/// Highest signal number.
+pub const SIGNALS: usize = 64;
+
+pub const SIG_DFL: u64 = 0;
+pub const SIG_IGN: u64 = 1;
+
+/// The bit of `signal` in a set.
+pub const fn bit(signal: u32) -> SignalSet {
+    1 << (signal - 1)
+}
+
+/// Signals that a fault of the running instruction raises.
+pub const FAULTS: SignalSet = bit(SIGSEGV) | bit(SIGBUS) | bit(SIGFPE) | bit(SIGILL) | bit(SIGTRAP) | bit(SIGSYS);
+const IGNORED_BY_DEFAULT: SignalSet = bit(SIGCHLD) | bit(SIGURG) | bit(SIGWINCH) | bit(SIGCONT);
+const UNBLOCKABLE: SignalSet = bit(SIGKILL) | bit(SIGSTOP);
+
+/// struct sigaction as rt_sigaction(2) takes it.
+#[repr(C)]
+#[derive(Clone, Copy, Default)]
+pub struct Action {
+    pub handler: u64,
+    pub flags: u64,
+    pub restorer: u64,
+    pub mask: SignalSet,
+}
+
+impl Action {
+    /// Whether the signal has a function of the program's to run.
+    pub fn is_handled(&self) -> bool {
+        self.handler != SIG_DFL && self.handler != SIG_IGN
+    }
+}
+
+/// Signals that came and could not be given to anyone yet: one of each standard kind, all of the real-time kinds.
+#[derive(Default)]
+pub struct Pending {
+    pub set: SignalSet,
+    queue: Vec<SigInfo>,
+}
+
+impl Pending {
+    pub const fn new() -> Pending {
+        Pending { set: 0, queue: Vec::new() }
+    }
+
+    /// Adds one.
+    pub fn add(&mut self, info: SigInfo) {
+        const FIRST_REAL_TIME: i32 = 32;
+        let bit = bit(info.si_signo as u32);
+        if info.si_signo < FIRST_REAL_TIME && self.set & bit != 0 {
+            return;
+        }
+        self.set |= bit;
+        self.queue.push(info);
+    }
+
+    /// Takes the first of `wanted`: lowest number first, oldest of that number first.
+    pub fn take(&mut self, wanted: SignalSet) -> Option<SigInfo> {
+        let candidates = self.set & wanted;
+        if candidates == 0 {
+            return None;
+        }
+        let signal = candidates.trailing_zeros() as i32 + 1;
+        let place = self.queue.iter().position(|info| info.si_signo == signal)?;
+        let info = self.queue.remove(place);
+        if !self.queue.iter().any(|info| info.si_signo == signal) {
+            self.set &= !bit(signal as u32);
+        }
+        Some(info)
+    }
+
+    /// Forgets all of `signals`.
+    pub fn discard(&mut self, signals: SignalSet) {
+        self.set &= !signals;
+        self.queue.retain(|info| bit(info.si_signo as u32) & signals == 0);
+    }
+}
+
+/// The process's signal state.
+pub struct Signals {
+    pub actions: [Action; SIGNALS + 1],
+    pub masks: Masks,
+    pub pending: Pending,
+    /// The kernel thread's mask, as far as is known.
+    pub kernel_mask: SignalSet,
+    /// Signals for which the kernel has grivet's handler.
+    pub caught: SignalSet,
+    /// This library's code.
+    pub own_text: Range<u64>,
+    /// The stack on which grivet's handler runs.
+    pub handler_stack: StackT,
+}
+
+impl Signals {
+    pub const fn new() -> Signals {
+        const BLANK: Action = Action { handler: SIG_DFL, flags: 0, restorer: 0, mask: 0 };
+        Signals {
+            actions: [BLANK; SIGNALS + 1],
+            masks: Masks::new(),
+            pending: Pending::new(),
+            kernel_mask: 0,
+            caught: 0,
+            own_text: 0..0,
+            handler_stack: StackT::NONE,
+        }
+    }
+}
+
+/// The mask of task `id`.
+pub fn mask_of(worker: &Worker, id: TaskId) -> SignalSet {
+    worker.signals.masks.get(worker.tasks[id].mask)
+}
+
+/// Gives task `id` the mask `mask`; deliverable signals are then looked for on the way out.
+pub fn set_mask(worker: &mut Worker, id: TaskId, mask: SignalSet) {
+    let mask = mask & !UNBLOCKABLE;
+    let old = worker.tasks[id].mask;
+    if worker.signals.masks.get(old) == mask {
+        return;
+    }
+    worker.tasks[id].mask = worker.signals.masks.exchange(old, mask);
+    if (worker.signals.pending.set != 0 || worker.tasks[id].has_pending) && pending_for(worker, id) != 0 {
+        worker.want_attention();
+    }
+    // All signals at once is the C library's own short section around making or ending a thread: not worth two calls.
+    if mask | UNBLOCKABLE != SignalSet::MAX && wanted_kernel_mask(worker) != worker.signals.kernel_mask {
+        sync_kernel_mask(worker);
+    }
+}
+
+/// Signals that task `id` would be given now.
+pub fn pending_for(worker: &Worker, id: TaskId) -> SignalSet {
+    let own = worker.tasks[id].extra.as_ref().map_or(0, |extra| extra.pending.set);
+    (own | worker.signals.pending.set) & !mask_of(worker, id)
+}
+
+fn wanted_kernel_mask(worker: &Worker) -> SignalSet {
+    worker.signals.masks.intersection() & !worker.signals.masks.awaited() & !bit(preempt::SIGNAL)
+}
+
+/// Brings the kernel thread's mask up to date.
+pub fn sync_kernel_mask(worker: &mut Worker) {
+    let wanted = wanted_kernel_mask(worker);
+    if wanted != worker.signals.kernel_mask {
+        raw::set_signal_mask(wanted);
+        worker.signals.kernel_mask = wanted;
+    }
+}
+
+/// Gives the kernel thread the current task's mask, which a child process or a new program is about to inherit.
+pub fn lend_mask(worker: &mut Worker) {
+    let mask = mask_of(worker, worker.current);
+    if mask != worker.signals.kernel_mask {
+        raw::set_signal_mask(mask);
+        worker.signals.kernel_mask = mask;
+    }
+}
+
+/// In the child of a fork: signals pending for the parent stay there.
+pub fn become_child(worker: &mut Worker) {
+    worker.signals.pending = Pending::new();
+    let current = worker.current;
+    worker.tasks[current].has_pending = false;
+    if let Some(extra) = worker.tasks[current].extra.as_mut() {
+        extra.pending = Pending::new();
+    }
+    worker.signals.masks.await_nothing();
+    sync_kernel_mask(worker);
+}
+
+/// Gives every noted signal to a task. Called on the worker's stack.
+pub fn look_after(worker: &mut Worker) {
+    worker.attention.store(0, Ordering::Relaxed);
+    while let Some(arrival) = arrival::take() {
+        if arrival.is_fault {
+            let current = worker.current;
+            delivery::force(worker, current, arrival.info);
+        } else {
+            delivery::post(worker, arrival.info, None);
+        }
+    }
+    if worker.signals.kernel_mask == SignalSet::MAX {
+        // So many came that the handler had to hold the rest back.
+        sync_kernel_mask(worker);
+    }
+}
+
+/// The current task is about to go on with `resume`, and signals were noted: they are given out, and what concerns this
+/// task is put on its stack. How a task (this one, or another if its slice is over) goes on.
+pub fn attend(worker: &mut Worker, resume: Resume) -> Resume {
+    let current = worker.current;
+    worker.tasks[current].resume = resume;
+    worker.tasks[current].float_control = cpu::float_control();
+    look_after(worker);
+    while pending_for(worker, current) != 0 {
+        let wanted = !mask_of(worker, current);
+        let own = worker.tasks[current].extra.as_mut().and_then(|extra| extra.pending.take(wanted));
+        let Some(info) = own.or_else(|| worker.signals.pending.take(wanted)) else { break };
+        delivery::interrupt(worker, current, info);
+    }
+    worker.tasks[current].has_pending =
+        worker.tasks[current].extra.as_ref().is_some_and(|extra| extra.pending.set != 0);
+    let resume = worker.tasks[current].resume;
+    if worker.preemption.take_slice_over() && resume.as_signal().is_some() {
+        worker.expire_timers();
+        if !worker.run_queue.is_empty() {
+            let task = &mut worker.tasks[current];
+            worker.preemption.gave_way(task);
+            task.state = State::Ready;
+            worker.yield_current();
+            return worker.schedule();
+        }
+    }
+    if let Some(place) = resume.as_signal() {
+        prepare_return(worker, place);
+    }
+    resume
+}
+
+/// Makes the signal frame at `place` ready for rt_sigreturn: with it the kernel also restores the mask and the alternate
+/// stack, which are grivet's business. A frame that cannot be written is left for the kernel to refuse.
+pub fn prepare_return(worker: &mut Worker, place: usize) {
+    use crate::arch::x86_64::user_memory as user;
+    let context = place + core::mem::offset_of!(SignalFrame, context);
+    let _ = user::write(context + core::mem::offset_of!(frame::UContext, mask), &worker.signals.kernel_mask);
+    let _ = user::write(context + core::mem::offset_of!(frame::UContext, stack), &worker.signals.handler_stack);
+    worker.forget_float_control();
+}

@@ -1,0 +1,21 @@
+//! The report of a thread that has run off its stack.
+
+use super::say;
+use crate::sched::worker::Worker;
+
+/// Says so if the fault at `address` was in the guard below the running task's stack. `rsp` is where its stack pointer is.
+pub fn report(worker: &Worker, address: u64, rsp: u64) {
+    let Some(slot) = worker.arena.slot_of(address as usize) else { return };
+    // The stack pointer may have jumped past the guard's end, into it, or still be just above.
+    let is_near = (slot.start as u64..(slot.start + slot.len) as u64).contains(&rsp) || rsp.abs_diff(address) < 1 << 20;
+    if address as usize >= slot.start + slot.guard_len || !is_near {
+        return;
+    }
+    let task = &worker.tasks[worker.current];
+    say!(
+        "thread {} ({}) overflowed its stack of {} KiB; GRIVET_STACK, or the program's own stack size, makes it larger",
+        task.tid,
+        task.name().escape_ascii(),
+        (slot.len - slot.guard_len) / 1024
+    );
+}

@@ -1,0 +1,204 @@
+//! Loaded ELF objects, as their program headers in memory describe them: where their code is, what
+//! they are called, and which of them grivet has no business with.
+
+use alloc::vec::Vec;
+use core::ffi::{c_char, c_int, c_void};
+use core::mem;
+use core::ops::Range;
+use core::slice;
+
+use grivet_sites::{Image, Segment, is_go};
+use linux_raw_sys::elf::{DT_NULL, DT_STRTAB, Elf_Dyn, Elf_Phdr, PF_R, PF_W, PF_X, PT_DYNAMIC, PT_LOAD};
+
+use crate::symbols;
+
+const PT_NOTE: u32 = 4;
+const PT_GNU_EH_FRAME: u32 = 0x6474_e550;
+const DT_SONAME: usize = 14;
+
+/// dl_iterate_phdr(3).
+pub type DlIteratePhdr = unsafe extern "C" fn(callback: PhdrCallback, data: *mut c_void) -> c_int;
+type PhdrCallback = unsafe extern "C" fn(info: *mut DlPhdrInfo, size: usize, data: *mut c_void) -> c_int;
+
+/// The part of `struct dl_phdr_info` that every C library fills in.
+#[repr(C)]
+pub struct DlPhdrInfo {
+    bias: usize,
+    name: *const c_char,
+    headers: *const Elf_Phdr,
+    count: u16,
+}
+
+/// An object in memory that is to be searched for system calls.
+pub struct Object {
+    segments: Vec<Segment<'static>>,
+    /// Those of `segments` that are executable.
+    text: Vec<Segment<'static>>,
+    eh_frame_hdr: Option<u64>,
+    span: Range<usize>,
+    c_library: bool,
+}
+
+/// The objects loaded now that are to be searched. Without a dynamic linker that can be asked there
+/// are none.
+pub fn loaded() -> Vec<Object> {
+    unsafe extern "C" fn collect(info: *mut DlPhdrInfo, _size: usize, found: *mut c_void) -> c_int {
+        // SAFETY: the dynamic linker passes a valid record, and hands on `found` as `loaded` passed
+        // it. It holds its lock, so nothing more is done here.
+        let (info, found) = unsafe { (&*info, &mut *found.cast::<Vec<(usize, &'static [Elf_Phdr])>>()) };
+        if !info.headers.is_null() {
+            // SAFETY: the headers are `count` records in the object's memory, which is not unloaded
+            // while it is searched.
+            found.push((info.bias, unsafe { slice::from_raw_parts(info.headers, usize::from(info.count)) }));
+        }
+        0
+    }
+
+    let mut found: Vec<(usize, &'static [Elf_Phdr])> = Vec::new();
+    if let Some(iterate) = symbols::dl_iterate_phdr() {
+        // SAFETY: `collect` has the signature asked for, and `found` outlives the call.
+        unsafe { iterate(collect, (&raw mut found).cast()) };
+    }
+    // SAFETY: the dynamic linker vouches that what the headers describe is mapped.
+    found.into_iter().filter_map(|(bias, headers)| unsafe { Object::new(bias, headers) }).collect()
+}
+
+/// Whether the program itself, the first object of the dynamic linker's list, is Go code.
+pub fn program_is_go() -> bool {
+    unsafe extern "C" fn look(info: *mut DlPhdrInfo, _size: usize, is_go: *mut c_void) -> c_int {
+        // SAFETY: the dynamic linker passes a valid record; `is_go` is the bool of the caller below.
+        unsafe {
+            let headers = slice::from_raw_parts((*info).headers, usize::from((*info).count));
+            let notes = headers.iter().filter(|header| header.p_type == PT_NOTE && header.p_flags & PF_R != 0);
+            *is_go.cast::<bool>() = notes.into_iter().any(|header| {
+                let start = (*info).bias.wrapping_add(header.p_vaddr) as *const u8;
+                grivet_sites::is_go(slice::from_raw_parts(start, header.p_filesz))
+            });
+        }
+        // The first object is enough.
+        1
+    }
+    let mut is_go = false;
+    if let Some(iterate) = symbols::dl_iterate_phdr() {
+        // SAFETY: `look` has the signature asked for, and `is_go` outlives the call.
+        unsafe { iterate(look, (&raw mut is_go).cast()) };
+    }
+    is_go
+}
+
+/// The addresses of this library's own code and data.
+pub fn own_span() -> Range<usize> {
+    unsafe extern "C" fn look(info: *mut DlPhdrInfo, _size: usize, found: *mut c_void) -> c_int {
+        // SAFETY: the dynamic linker passes a valid record; `found` is the range of the caller below.
+        unsafe {
+            let headers = slice::from_raw_parts((*info).headers, usize::from((*info).count));
+            let loads = || headers.iter().filter(|header| header.p_type == PT_LOAD);
+            let start = |header: &Elf_Phdr| (*info).bias.wrapping_add(header.p_vaddr);
+            let (low, high) = (loads().map(start).min(), loads().map(|header| start(header) + header.p_memsz).max());
+            if let (Some(low), Some(high)) = (low, high)
+                && (low..high).contains(&(own_span as *const () as usize))
+            {
+                *found.cast::<Range<usize>>() = low..high;
+                return 1;
+            }
+        }
+        0
+    }
+    let mut found = 0..0;
+    if let Some(iterate) = symbols::dl_iterate_phdr() {
+        // SAFETY: `look` has the signature asked for, and `found` outlives the call.
+        unsafe { iterate(look, (&raw mut found).cast()) };
+    }
+    found
+}
+
+impl Object {
+    /// The object with these program headers, loaded `bias` above its link-time addresses. `None`
+    /// if it is to be left alone: the vDSO (its calls are the kernel's own), grivet, Go code (Go
+    /// schedules for itself), and what has no plain text.
+    ///
+    /// # Safety
+    /// The segments that the headers describe are mapped and stay so while the object is used.
+    pub unsafe fn new(bias: usize, headers: &[Elf_Phdr]) -> Option<Self> {
+        let loads = || headers.iter().filter(|header| header.p_type == PT_LOAD);
+        let at = |header: &Elf_Phdr| bias.wrapping_add(header.p_vaddr);
+        let segment = |header: &Elf_Phdr| Segment {
+            address: at(header) as u64,
+            // SAFETY: the segment is mapped; it is not writable, so its bytes keep still while they
+            // are borrowed.
+            bytes: unsafe { slice::from_raw_parts(at(header) as *const u8, header.p_filesz) },
+        };
+        let is_constant =
+            |header: &&Elf_Phdr| header.p_flags & PF_R != 0 && header.p_flags & PF_W == 0 && header.p_filesz > 0;
+        let segments: Vec<_> = loads().filter(is_constant).map(segment).collect();
+        let text: Vec<_> =
+            loads().filter(is_constant).filter(|header| header.p_flags & PF_X != 0).map(segment).collect();
+        let span = loads().map(at).min()?..loads().map(|header| at(header) + header.p_memsz).max()?;
+
+        let bytes_at = |address: usize| {
+            let holder = segments.iter().find(|segment| holds(segment, address))?;
+            holder.bytes.get(address - holder.address as usize..)
+        };
+        let go = headers.iter().filter(|header| header.p_type == PT_NOTE).any(|header| {
+            let notes = bytes_at(at(header)).unwrap_or_default();
+            is_go(&notes[..notes.len().min(header.p_filesz)])
+        });
+        let own = span.contains(&(Object::new as *const () as usize));
+        let dynamic = headers.iter().find(|header| header.p_type == PT_DYNAMIC);
+        // SAFETY: the dynamic section lies in a mapped segment; its alignment is that of its
+        // entries.
+        let dynamic = dynamic.map(|header| unsafe {
+            slice::from_raw_parts(at(header) as *const Elf_Dyn, header.p_filesz / mem::size_of::<Elf_Dyn>())
+        });
+        let name = dynamic.and_then(|entries| soname(entries, bias, &span, bytes_at)).unwrap_or_default();
+        if text.is_empty() || go || own || name.starts_with(b"linux-vdso.") {
+            return None;
+        }
+        let c_library = [&b"libc.so"[..], b"libc-", b"ld-linux", b"libpthread", b"libgcc_s"]
+            .iter()
+            .any(|prefix| name.starts_with(prefix));
+        let eh_frame_hdr =
+            headers.iter().find(|header| header.p_type == PT_GNU_EH_FRAME).map(|header| at(header) as u64);
+        Some(Object { text, eh_frame_hdr, span, c_library, segments })
+    }
+
+    pub fn image(&self) -> Image<'_> {
+        Image { text: &self.text, data: &self.segments, eh_frame_hdr: self.eh_frame_hdr }
+    }
+
+    /// Executable segments.
+    pub fn text(&self) -> impl Iterator<Item = Segment<'static>> {
+        self.text.iter().copied()
+    }
+
+    /// All addresses of the object, gaps included.
+    pub fn span(&self) -> Range<usize> {
+        self.span.clone()
+    }
+
+    /// Whether the object is one of the C library's own, whose code keeps nothing in the wide
+    /// vector registers across a system call.
+    pub fn is_c_library(&self) -> bool {
+        self.c_library
+    }
+}
+
+fn holds(segment: &Segment<'_>, address: usize) -> bool {
+    (address as u64).checked_sub(segment.address).is_some_and(|offset| offset < segment.bytes.len() as u64)
+}
+
+/// The object's own name (DT_SONAME), without its terminator. glibc relocates the address of the
+/// string table in place, other linkers do not.
+fn soname<'a>(
+    entries: &[Elf_Dyn],
+    bias: usize,
+    span: &Range<usize>,
+    bytes_at: impl Fn(usize) -> Option<&'a [u8]>,
+) -> Option<&'a [u8]> {
+    let entries = entries.iter().take_while(|entry| entry.d_tag != DT_NULL);
+    // SAFETY: both variants of the union are plain words of the same size.
+    let value = |tag| entries.clone().find(|entry| entry.d_tag == tag).map(|entry| unsafe { entry.d_un.d_ptr });
+    let strings = value(DT_STRTAB)?;
+    let strings = if span.contains(&strings) { strings } else { strings.wrapping_add(bias) };
+    bytes_at(strings.wrapping_add(value(DT_SONAME)?))?.split(|&byte| byte == 0).next()
+}

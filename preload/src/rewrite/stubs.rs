@@ -1,0 +1,116 @@
+//! Memory for stubs: one region an object, within the reach of a 32-bit displacement from all of
+//! it.
+//!
+//! A region begins with two words that hold the addresses of the two gates, and is filled while it
+//! is writable; then it is sealed: executable, and not written again.
+
+use core::ops::Range;
+
+use grivet_sites::STUB_LIMIT;
+use linux_raw_sys::general::{MAP_ANONYMOUS, MAP_FIXED_NOREPLACE, MAP_PRIVATE, PROT_EXEC, PROT_READ, PROT_WRITE};
+
+use super::Refused;
+use crate::raw::{self, Errno};
+use crate::{allocator, arch};
+
+const PAGE: usize = 4096;
+
+/// How far a displacement reaches, less what an instruction may be long.
+const REACH: usize = (1 << 31) - PAGE;
+
+/// Distance between the places that are tried one after the other, in bytes.
+const STEP: usize = 1 << 20;
+
+/// Which of the two gates a stub enters.
+#[derive(Clone, Copy)]
+pub enum Gate {
+    /// Saves what C library code can have in use at a system call.
+    Narrow,
+    /// Saves the wide vector registers too.
+    Wide,
+}
+
+/// A mapping that holds stubs. Dropping it unmaps it.
+pub struct Region {
+    start: usize,
+    length: usize,
+    used: usize,
+}
+
+impl Region {
+    /// An empty region for `stubs` stubs, in reach of all addresses in `span`.
+    pub fn near(span: Range<usize>, stubs: usize) -> Result<Self, Refused> {
+        let slots = [arch::gate_addresses().0, arch::gate_addresses().1];
+        let length = (size_of_val(&slots) + stubs * STUB_LIMIT).next_multiple_of(PAGE);
+        let start =
+            map_near(&span, length).map_err(|errno| Refused { step: "finding room for stubs near the code", errno })?;
+        allocator::name_mapping(start, length, c"grivet stubs");
+        let mut region = Region { start, length, used: 0 };
+        slots.iter().for_each(|slot| region.push(&slot.to_le_bytes()));
+        Ok(region)
+    }
+
+    /// Address of the word that holds the gate's address.
+    pub fn slot(&self, gate: Gate) -> usize {
+        self.start + gate as usize * size_of::<u64>()
+    }
+
+    /// Where the next stub will stand.
+    pub fn next(&self) -> usize {
+        self.start + self.used
+    }
+
+    /// Appends a stub.
+    pub fn push(&mut self, bytes: &[u8]) {
+        assert!(self.used + bytes.len() <= self.length);
+        // SAFETY: the region is this value's own, writable until it is sealed, and the bytes fit.
+        unsafe { core::ptr::copy_nonoverlapping(bytes.as_ptr(), self.next() as *mut u8, bytes.len()) };
+        self.used += bytes.len();
+    }
+
+    /// Makes the region executable, for good.
+    pub fn seal(&mut self) -> Result<(), Refused> {
+        // SAFETY: nothing writes to the region from here on: `push` is called only by the code that
+        // seals last.
+        unsafe { raw::mprotect(self.start, self.length, PROT_READ | PROT_EXEC) }
+            .map_err(|errno| Refused { step: "making stubs executable", errno })
+    }
+}
+
+impl Drop for Region {
+    fn drop(&mut self) {
+        // SAFETY: a region is dropped before any jump leads to it, or once the code with these
+        // jumps is unmapped. Failure leaves it mapped.
+        let _ = unsafe { raw::munmap(self.start, self.length) };
+    }
+}
+
+/// Maps `length` bytes, writable, within reach of `span`.
+fn map_near(span: &Range<usize>, length: usize) -> Result<usize, Errno> {
+    let below = (span.start & !(PAGE - 1)).saturating_sub(length);
+    let above = span.end.next_multiple_of(PAGE);
+    // Where the kernel would put it by itself is mostly good enough, and next to other mappings.
+    map_at(below, length, 0, span).or_else(|_| {
+        let places = (0..REACH / STEP)
+            .flat_map(|step| [below.checked_sub(step * STEP), above.checked_add(step * STEP)])
+            .flatten();
+        places
+            .map(|place| map_at(place, length, MAP_FIXED_NOREPLACE, span))
+            .find(Result::is_ok)
+            .unwrap_or(Err(Errno::ENOMEM))
+    })
+}
+
+/// Maps `length` bytes at or, without `flags`, near `place`. An error if the kernel chose a place
+/// out of reach.
+fn map_at(place: usize, length: usize, flags: u32, span: &Range<usize>) -> Result<usize, Errno> {
+    // SAFETY: without MAP_FIXED an existing mapping is never replaced.
+    let address =
+        unsafe { raw::mmap(place, length, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | flags, -1, 0)? };
+    if span.end.max(address + length) - span.start.min(address) <= REACH {
+        return Ok(address);
+    }
+    // SAFETY: just mapped, not used.
+    unsafe { raw::munmap(address, length)? };
+    Err(Errno::ENOMEM)
+}

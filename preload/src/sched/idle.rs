@@ -1,0 +1,76 @@
+//! What the worker does when no task is ready: it sleeps in the kernel until the next deadline, until a file is ready,
+//! until another process touches a shared futex, or until a signal comes. If nothing of the kind can happen, the process is stuck, which is said once.
+
+use crate::arch::x86_64::gate::idle_call;
+use crate::kernel::{futex, poll, signal};
+use crate::report::stuck;
+use crate::sched::clock::NS_PER_S;
+use crate::sched::worker::Worker;
+use core::sync::atomic::Ordering;
+use linux_raw_sys::general::__kernel_timespec;
+use syscalls::Sysno;
+
+/// How long a process must have been stuck before it is said: a signal handler may be about to help, ns.
+const STUCK_AFTER: u64 = NS_PER_S;
+
+/// How often shared futexes are looked at while files are waited for as well, ns.
+const SHARED_LOOK: u64 = 1_000_000;
+
+impl Worker {
+    /// Sleeps until something may have made a task ready, and makes it so.
+    #[cold]
+    pub fn idle(&mut self) {
+        self.arena.flush();
+        if self.attention.load(Ordering::Relaxed) != 0 {
+            signal::look_after(self);
+            if !self.run_queue.is_empty() {
+                return;
+            }
+        }
+        signal::sync_kernel_mask(self);
+        let now = self.clock.now();
+        let mut timeout = self.timers.next_deadline().map(|deadline| deadline.saturating_sub(now));
+        if timeout == Some(0) {
+            self.expire_timers();
+            return;
+        }
+        if self.pollers.is_empty() && self.shared_waiters.is_empty() {
+            let stuck = timeout.is_none() && !self.said_stuck && stuck::is_stuck(self);
+            if stuck {
+                timeout = Some(STUCK_AFTER);
+            }
+            let answer = self.sleep(timeout);
+            if stuck && answer == 0 {
+                self.said_stuck = true;
+                stuck::report(self);
+            }
+        } else if self.pollers.is_empty() {
+            futex::wait_shared(self, timeout);
+        } else {
+            if !self.shared_waiters.is_empty() {
+                futex::check_shared(self);
+                timeout = Some(timeout.map_or(SHARED_LOOK, |ns| ns.min(SHARED_LOOK)));
+            }
+            poll::wait(self, timeout);
+        }
+        if !self.timers.is_empty() {
+            self.expire_timers();
+        }
+        if self.attention.load(Ordering::Relaxed) != 0 {
+            signal::look_after(self);
+        }
+    }
+
+    /// Sleeps for `timeout` ns, or for ever; 0 when the time is over, −EINTR after a signal.
+    fn sleep(&self, timeout: Option<u64>) -> isize {
+        let time = timeout.map(timespec);
+        let pointer = time.as_ref().map_or(core::ptr::null(), core::ptr::from_ref);
+        // SAFETY: no files; the timespec lives across the call.
+        unsafe { idle_call(Sysno::ppoll as u32, [0, 0, pointer as usize, 0, 8], self.attention.as_ptr()) }
+    }
+}
+
+/// `ns` as the kernel takes it.
+pub fn timespec(ns: u64) -> __kernel_timespec {
+    __kernel_timespec { tv_sec: (ns / NS_PER_S) as i64, tv_nsec: (ns % NS_PER_S) as i64 }
+}

@@ -1,0 +1,314 @@
+//! A task: one green thread's record, and the table that all of them live in. A record is small (see the test below)
+//! because a million may exist; what only few tasks have is in a box behind it.
+
+use crate::arch::Resume;
+use crate::raw;
+use crate::sched::worker::Worker;
+use alloc::boxed::Box;
+use core::ops::{Index, IndexMut};
+use linux_raw_sys::general::{MAP_ANONYMOUS, MAP_NORESERVE, MAP_PRIVATE, PROT_READ, PROT_WRITE};
+use syscalls::Errno;
+
+/// A task's place in the table. The main thread is 0.
+pub type TaskId = u32;
+
+/// No task.
+pub const NONE: TaskId = u32::MAX;
+
+/// The lowest thread id that a task is given: above PID_MAX_LIMIT (4,194,304), so that no kernel thread can have it,
+/// and small enough for the 30 bits that a futex word has for an owner (include/linux/threads.h, linux/futex.h).
+pub const FIRST_TID: u32 = 4_194_305;
+
+/// What a task is doing.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u8)]
+pub enum State {
+    /// No such task: the record is free.
+    Free,
+    /// In the run queue.
+    Ready,
+    Running,
+    /// Parked; `Wait` says for what.
+    Parked,
+}
+
+/// What a parked task waits for, and so how its call is completed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u8)]
+pub enum Wait {
+    Nothing,
+    /// A futex, whose address is `Task::key`.
+    Futex,
+    /// The end of a sleep.
+    Sleep,
+    /// poll(2) or select(2).
+    Poll,
+    /// A signal: pause, sigsuspend, sigtimedwait.
+    Signal,
+}
+
+/// One green thread.
+#[repr(C)]
+pub struct Task {
+    /// How it goes on, when it is not running.
+    pub resume: Resume,
+    /// The worker that runs it; the gate takes its stack.
+    pub worker: *mut Worker,
+    pub fs_base: u64,
+    /// Non-zero while a child process may run in this memory with this task's thread-local storage: 1 until the
+    /// parent goes on (vfork), 2 for good.
+    pub shares_memory: u32,
+    pub state: State,
+    pub wait: Wait,
+    /// It is the first waiter of its futex address.
+    pub is_queue_head: bool,
+    /// Its futex may be woken by another process.
+    pub is_shared_wait: bool,
+
+    /// Next in the run queue, or next in the list of free records.
+    pub next: TaskId,
+    /// Ring of the waiters of one futex address.
+    pub ring_next: TaskId,
+    pub ring_previous: TaskId,
+    /// Next head of the same futex bucket.
+    pub bucket_next: TaskId,
+    /// Address of the futex it waits for.
+    pub key: u64,
+    /// Futex wake-ups it listens to (FUTEX_WAIT_BITSET).
+    pub bitset: u32,
+    /// The value the futex had when the wait began.
+    pub expected: u32,
+
+    /// MXCSR and x87 control word while it does not run.
+    pub float_control: u64,
+    /// Its signal mask, as an index into `signal::Masks`.
+    pub mask: u16,
+    /// Slices it has run through since it last parked or yielded.
+    pub slices: u16,
+    /// Signals are pending for it alone; they are in `Extra`.
+    pub has_pending: bool,
+    /// Its call ends by a signal handler that was set up while it was parked.
+    pub interrupted: bool,
+    /// Where zero is written, and a futex woken, when it ends (CLONE_CHILD_CLEARTID); 0 for nowhere.
+    pub clear_tid: u64,
+    /// Head of its robust futex list; 0 if none.
+    pub robust_list: u64,
+    /// Absolute end of its wait, ns of CLOCK_MONOTONIC, or of `sleep_clock` for a sleep.
+    pub deadline: u64,
+    /// Clock of its sleep.
+    pub sleep_clock: u32,
+    /// Id that the program knows it by.
+    pub tid: u32,
+    /// Its name, padded with zeros (prctl(2), PR_SET_NAME).
+    pub name: [u8; 16],
+    pub extra: Option<Box<Extra>>,
+}
+
+/// What only few tasks have.
+#[derive(Default)]
+pub struct Extra {
+    /// Alternate signal stack: address, size, flags.
+    pub alternate_stack: crate::kernel::signal::AlternateStack,
+    /// Signals pending for this task alone.
+    pub pending: crate::kernel::signal::Pending,
+    /// Signals it waits for with sigwait and its kin.
+    pub awaited: u64,
+    /// Mask to go back to when sigsuspend, ppoll or pselect is over.
+    pub saved_mask: Option<u64>,
+    /// CPUs it asked to run on.
+    pub affinity: Option<Box<[u8]>>,
+    /// Scheduling policy and priority it asked for.
+    pub scheduling: Option<(i32, i32)>,
+}
+
+impl Task {
+    /// The box of rarely needed state, made on first use. ENOMEM if there is no memory.
+    pub fn extra(&mut self) -> &mut Extra {
+        self.extra.get_or_insert_default()
+    }
+
+    /// Its name, without the padding.
+    pub fn name(&self) -> &[u8] {
+        let end = self.name.iter().position(|&byte| byte == 0).unwrap_or(self.name.len());
+        &self.name[..end]
+    }
+}
+
+/// All tasks: one reserved range of addresses, so that a record never moves and costs memory only once it is used.
+pub struct Tasks {
+    base: *mut Task,
+    capacity: u32,
+    /// Records that were ever used.
+    used: u32,
+    free: TaskId,
+    /// Live tasks, main included.
+    pub live: u32,
+}
+
+impl Tasks {
+    /// No room yet: `reserve` comes first.
+    pub const fn new() -> Tasks {
+        Tasks { base: core::ptr::null_mut(), capacity: 0, used: 0, free: NONE, live: 0 }
+    }
+
+    /// Reserves addresses for as many records as the process may have (four million; fewer under a memory limit).
+    pub fn reserve(&mut self) -> Result<(), Errno> {
+        let mut capacity: usize = 1 << 22;
+        loop {
+            // SAFETY: a new private mapping.
+            match unsafe {
+                raw::mmap(
+                    0,
+                    capacity * size_of::<Task>(),
+                    PROT_READ | PROT_WRITE,
+                    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
+                    -1,
+                    0,
+                )
+            } {
+                Ok(base) => {
+                    self.base = base as *mut Task;
+                    self.capacity = capacity as u32;
+                    return Ok(());
+                }
+                Err(errno) if capacity <= 1024 => return Err(errno),
+                Err(_) => capacity /= 4,
+            }
+        }
+    }
+
+    /// A new record, all zero but for its id. EAGAIN if all are in use.
+    pub fn allocate(&mut self, worker: *mut Worker) -> Result<TaskId, Errno> {
+        let id = if self.free != NONE {
+            let id = self.free;
+            self.free = self[id].next;
+            id
+        } else if self.used < self.capacity {
+            self.used += 1;
+            self.used - 1
+        } else {
+            return Err(Errno::EAGAIN);
+        };
+        let blank = Task {
+            resume: Resume(0),
+            worker,
+            fs_base: 0,
+            shares_memory: 0,
+            state: State::Ready,
+            wait: Wait::Nothing,
+            is_queue_head: false,
+            is_shared_wait: false,
+            next: NONE,
+            ring_next: NONE,
+            ring_previous: NONE,
+            bucket_next: NONE,
+            key: 0,
+            bitset: 0,
+            expected: 0,
+            float_control: 0,
+            mask: 0,
+            slices: 0,
+            has_pending: false,
+            interrupted: false,
+            clear_tid: 0,
+            robust_list: 0,
+            deadline: 0,
+            sleep_clock: 0,
+            tid: FIRST_TID + id,
+            name: [0; 16],
+            extra: None,
+        };
+        // SAFETY: `id` is below the reserved capacity; the record holds nothing that needs dropping (release took it).
+        unsafe { self.base.add(id as usize).write(blank) };
+        self.live += 1;
+        Ok(id)
+    }
+
+    /// Gives a record back.
+    pub fn release(&mut self, id: TaskId) {
+        let free = self.free;
+        let task = &mut self[id];
+        task.extra = None;
+        task.state = State::Free;
+        task.next = free;
+        self.free = id;
+        self.live -= 1;
+    }
+
+    /// The task that the program knows as `tid`.
+    pub fn by_tid(&self, tid: i32) -> Option<TaskId> {
+        if tid <= 0 {
+            return None;
+        }
+        let guess = (tid as u32).wrapping_sub(FIRST_TID);
+        if guess < self.used && self[guess].state != State::Free && self[guess].tid == tid as u32 {
+            return Some(guess);
+        }
+        (self.used > 0 && self[0].state != State::Free && self[0].tid == tid as u32)
+            .then_some(0)
+            .or_else(|| self.odd_one(tid as u32))
+    }
+
+    /// After a fork from a thread, the task that carries the process's id is not number 0.
+    fn odd_one(&self, tid: u32) -> Option<TaskId> {
+        if tid >= FIRST_TID { None } else { self.iter().find(|&id| self[id].tid == tid) }
+    }
+
+    /// The ids of all live tasks.
+    pub fn iter(&self) -> impl Iterator<Item = TaskId> + '_ {
+        (0..self.used).filter(|&id| self[id].state != State::Free)
+    }
+
+    /// The record's address, for the thread-local word that the gate reads.
+    pub fn address(&self, id: TaskId) -> *mut Task {
+        debug_assert!(id < self.used);
+        // SAFETY: within the reserved range.
+        unsafe { self.base.add(id as usize) }
+    }
+}
+
+impl Index<TaskId> for Tasks {
+    type Output = Task;
+
+    #[inline(always)]
+    fn index(&self, id: TaskId) -> &Task {
+        debug_assert!(id < self.used);
+        // SAFETY: ids are made only by `allocate`, which initialised the record; records never move.
+        unsafe { &*self.base.add(id as usize) }
+    }
+}
+
+impl IndexMut<TaskId> for Tasks {
+    #[inline(always)]
+    fn index_mut(&mut self, id: TaskId) -> &mut Task {
+        debug_assert!(id < self.used);
+        // SAFETY: as for `index`; `&mut self` makes the access exclusive.
+        unsafe { &mut *self.base.add(id as usize) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_is_small() {
+        assert!(size_of::<Task>() <= 192, "{}", size_of::<Task>());
+    }
+
+    #[test]
+    fn records_are_reused_and_found_by_tid() {
+        let mut tasks = Tasks::new();
+        tasks.reserve().unwrap();
+        let first = tasks.allocate(core::ptr::null_mut()).unwrap();
+        let second = tasks.allocate(core::ptr::null_mut()).unwrap();
+        assert_eq!((first, second), (0, 1));
+        assert_eq!(tasks.by_tid(tasks[second].tid as i32), Some(second));
+        let tid = tasks[second].tid as i32;
+        tasks.release(second);
+        assert_eq!(tasks.by_tid(tid), None);
+        assert_eq!(tasks.allocate(core::ptr::null_mut()).unwrap(), second);
+        assert_eq!(tasks.live, 2);
+        assert_eq!(tasks.by_tid(-5), None);
+    }
+}

@@ -1,0 +1,266 @@
+//! A worker: one kernel thread that runs tasks, with everything that it owns. It switches tasks by choosing which saved
+//! frame the gate returns to. Nothing here blocks but `idle.rs`.
+
+use crate::arch::x86_64::cpu::{self, Cpu};
+use crate::arch::{Frame, Resume};
+use crate::config::Config;
+use crate::kernel::identity::OpenNames;
+use crate::kernel::poll::Pollers;
+use crate::kernel::signal::Signals;
+use crate::report::stats::Stats;
+use crate::sched::arena::StackArena;
+use crate::sched::clock::Clock;
+use crate::sched::parking::Parking;
+use crate::sched::run_queue::RunQueue;
+use crate::sched::task::{NONE, State, TaskId, Tasks, Wait};
+use crate::sched::timers::Timers;
+use alloc::vec::Vec;
+use core::cell::UnsafeCell;
+use core::sync::atomic::{AtomicU32, Ordering};
+
+/// Switches after which timers and pollers are looked at even though tasks are ready.
+pub const SWITCHES_BETWEEN_LOOKS: u32 = 64;
+
+/// One kernel thread's scheduler.
+#[repr(C)]
+pub struct Worker {
+    /// Where the gate puts rsp before it calls `kernel::enter`.
+    pub stack_top: usize,
+    /// Lowest address of the worker's own stack.
+    pub stack_bottom: usize,
+    /// Non-zero: signals were noted, to be looked after before a task goes on.
+    pub attention: AtomicU32,
+    pub current: TaskId,
+    /// The thread pointer that is loaded, so that it is not loaded again.
+    loaded_fs: u64,
+    loaded_float: u64,
+    until_look: u32,
+    pub tasks: Tasks,
+    pub run_queue: RunQueue,
+    pub parking: Parking,
+    pub timers: Timers,
+    pub arena: StackArena,
+    pub clock: Clock,
+    pub cpu: Cpu,
+    pub stats: Stats,
+    pub signals: Signals,
+    pub pollers: Pollers,
+    pub shared_waiters: Vec<TaskId>,
+    pub open_names: OpenNames,
+    pub config: Config,
+    pub preemption: crate::kernel::preempt::Preemption,
+    /// The process's real id, and that of the kernel thread.
+    pub pid: i32,
+    /// Exit status that main gave when it ended before others.
+    pub main_status: i32,
+    /// That all tasks are stuck has been said.
+    pub said_stuck: bool,
+}
+
+/// Holds the worker; only its kernel thread touches it.
+pub struct WorkerCell(UnsafeCell<Worker>);
+
+// SAFETY: one kernel thread runs grivet's tasks; the gate sends any other straight to the kernel.
+unsafe impl Sync for WorkerCell {}
+
+/// The one worker of today.
+pub static WORKER: WorkerCell = WorkerCell(UnsafeCell::new(Worker {
+    stack_top: 0,
+    stack_bottom: 0,
+    attention: AtomicU32::new(0),
+    current: NONE,
+    loaded_fs: 0,
+    loaded_float: 0,
+    until_look: SWITCHES_BETWEEN_LOOKS,
+    tasks: Tasks::new(),
+    run_queue: RunQueue::new(),
+    parking: Parking::new(),
+    timers: Timers::new(),
+    arena: StackArena::new(),
+    clock: Clock::new(),
+    cpu: Cpu::NONE,
+    stats: Stats::new(),
+    signals: Signals::new(),
+    pollers: Pollers::new(),
+    shared_waiters: Vec::new(),
+    open_names: OpenNames::new(),
+    config: Config::DEFAULT,
+    preemption: crate::kernel::preempt::Preemption::new(),
+    pid: 0,
+    main_status: 0,
+    said_stuck: false,
+}));
+
+impl WorkerCell {
+    /// The worker's address.
+    pub fn get(&self) -> *mut Worker {
+        self.0.get()
+    }
+}
+
+impl Worker {
+    /// Makes the calling kernel thread's own thread the first task, running.
+    pub fn adopt_main(&mut self, fs_base: u64, tid: i32) -> Result<(), syscalls::Errno> {
+        let this: *mut Worker = self;
+        let id = self.tasks.allocate(this)?;
+        let task = &mut self.tasks[id];
+        task.fs_base = fs_base;
+        task.tid = tid as u32;
+        task.state = State::Running;
+        self.current = id;
+        self.loaded_fs = fs_base;
+        self.loaded_float = cpu::float_control();
+        Ok(())
+    }
+
+    /// Saves what the gate's frame leaves out, so that the current task can give up the processor.
+    #[inline(always)]
+    pub fn suspend(&mut self, frame: *mut Frame) {
+        let control = cpu::float_control();
+        self.loaded_float = control;
+        let current = self.current;
+        let task = &mut self.tasks[current];
+        task.float_control = control;
+        task.slices = 0;
+        task.resume = Resume::gate(frame);
+        // SAFETY: the frame is live: it lies on the suspended task's stack.
+        let frame = unsafe { &mut *frame };
+        if frame.extended != 0 {
+            self.suspend_extended(frame);
+        }
+    }
+
+    #[cold]
+    fn suspend_extended(&mut self, frame: &mut Frame) {
+        let size = self.cpu.extended_size();
+        if size != 0 {
+            let area = ((&raw const *frame as usize) - size) & !63;
+            // SAFETY: below the frame the task's stack is free (the red zone is above it) and 64-aligned here.
+            unsafe { self.cpu.save_extended(area as *mut u8) };
+            frame.extended = area as u64;
+        }
+    }
+
+    /// Parks the current task, which has been entered wherever it waits.
+    #[inline(always)]
+    pub fn park(&mut self, frame: *mut Frame, wait: Wait) {
+        self.suspend(frame);
+        let current = self.current;
+        let task = &mut self.tasks[current];
+        task.state = State::Parked;
+        task.wait = wait;
+    }
+
+    /// The gate frame of a parked task.
+    #[inline(always)]
+    pub fn frame_of(&mut self, id: TaskId) -> &mut Frame {
+        let frame = self.tasks[id].resume.as_gate().expect("a parked task came through the gate");
+        // SAFETY: a parked task's frame lies untouched on its stack until it goes on.
+        unsafe { &mut *frame }
+    }
+
+    /// Completes a parked task's call with `result` and makes it ready. It stands in no queue of waiters any more.
+    #[inline(always)]
+    pub fn wake(&mut self, id: TaskId, result: isize) {
+        self.frame_of(id).answer(result);
+        self.make_ready(id);
+    }
+
+    /// Puts a parked task into the run queue.
+    #[inline(always)]
+    pub fn make_ready(&mut self, id: TaskId) {
+        self.tasks[id].wait = Wait::Nothing;
+        self.run_queue.push(&mut self.tasks, id);
+    }
+
+    /// Lets the current task, suspended already, go to the end of the run queue.
+    pub fn yield_current(&mut self) {
+        let current = self.current;
+        self.run_queue.push(&mut self.tasks, current);
+    }
+
+    /// Chooses the task that goes on. The current one must be suspended, or gone.
+    #[inline(always)]
+    pub fn schedule(&mut self) -> Resume {
+        loop {
+            self.until_look -= 1;
+            if self.until_look == 0 {
+                self.look_around();
+            }
+            if let Some(id) = self.run_queue.pop(&mut self.tasks) {
+                return self.switch_to(id);
+            }
+            self.idle();
+        }
+    }
+
+    /// Timers that are due, files that are ready, shared futexes that have changed.
+    #[cold]
+    fn look_around(&mut self) {
+        self.until_look = SWITCHES_BETWEEN_LOOKS;
+        if !self.timers.is_empty() {
+            self.expire_timers();
+        }
+        if !self.pollers.is_empty() {
+            crate::kernel::poll::check(self, false);
+        }
+        if !self.shared_waiters.is_empty() {
+            crate::kernel::futex::check_shared(self);
+        }
+    }
+
+    #[inline(always)]
+    fn switch_to(&mut self, id: TaskId) -> Resume {
+        self.stats.switches += 1;
+        let task = &mut self.tasks[id];
+        task.state = State::Running;
+        let (fs_base, resume, float_control) = (task.fs_base, task.resume, task.float_control);
+        if fs_base != self.loaded_fs {
+            self.loaded_fs = fs_base;
+            // SAFETY: from here on only that task's code uses thread-local storage.
+            unsafe { self.cpu.set_fs_base(fs_base) };
+        }
+        self.current = id;
+        self.preemption.switched();
+        if let Some(frame) = resume.as_gate() {
+            if float_control != self.loaded_float {
+                cpu::set_float_control(float_control);
+                self.loaded_float = float_control;
+            }
+            // SAFETY: the frame lies on the task's stack until it goes on.
+            let extended = unsafe { (*frame).extended };
+            if extended > 1 {
+                // SAFETY: `suspend_extended` made this area below the frame, and the task has not run since.
+                unsafe { self.cpu.load_extended(extended as *const u8) };
+                // SAFETY: as above.
+                unsafe { (*frame).extended = 1 };
+            }
+        } else if let Some(place) = resume.as_signal() {
+            crate::kernel::signal::prepare_return(self, place);
+        }
+        resume
+    }
+
+    /// A signal frame brings its own floating point settings: what is loaded is no longer known.
+    pub fn forget_float_control(&mut self) {
+        self.loaded_float = cpu::float_control();
+    }
+
+    /// Wakes all sleepers whose time has come.
+    pub fn expire_timers(&mut self) {
+        let now = self.clock.now();
+        while let Some(id) = self.timers.pop_due(now) {
+            crate::kernel::time_out(self, id, now);
+        }
+    }
+
+    /// Asks for a look at what has happened before any task goes on.
+    pub fn want_attention(&self) {
+        self.attention.store(1, Ordering::Relaxed);
+    }
+
+    /// Whether one task alone is alive.
+    pub fn is_single(&self) -> bool {
+        self.tasks.live == 1
+    }
+}

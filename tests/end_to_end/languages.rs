@@ -1,0 +1,81 @@
+//! Threads of other languages' run-times: CPython, Ruby, Perl, Rust's std, OpenMP, the JVM, Node.js.
+
+use grivet_tests::{End, Program};
+use nix::sys::signal::Signal;
+
+#[test]
+fn python_threads_and_locks() {
+    Program::python("languages/threads_and_locks.py").same();
+}
+
+#[test]
+fn python_queues_and_pools() {
+    Program::python("languages/queues_and_pools.py").same();
+}
+
+#[test]
+fn python_five_thousand_sleepers() {
+    Program::python("languages/five_thousand_sleepers.py").same();
+}
+
+#[test]
+fn python_processes_from_threads() {
+    Program::python("languages/processes_from_threads.py").same();
+}
+
+#[test]
+fn python_keyboard_interrupt() {
+    Program::python("languages/keyboard_interrupt.py").same();
+}
+
+#[test]
+#[ignore = "needs sockets and epoll between threads (issue 4)"]
+fn python_asyncio_to_thread() {
+    Program::python("languages/asyncio_to_thread.py").same();
+}
+
+#[test]
+#[ignore = "needs blocking pipes between threads (issue 4)"]
+fn python_multiprocessing_pool() {
+    Program::python("languages/processes_from_threads.py").arg("pool").same();
+}
+
+#[test]
+fn ruby_threads() {
+    Program::command("ruby").source("languages/threads.rb").same();
+}
+
+#[test]
+fn perl_threads() {
+    Program::command("perl").source("languages/threads.pl").same();
+}
+
+#[test]
+fn rust_std_primitives() {
+    Program::rust("languages/std_primitives").same();
+}
+
+#[test]
+fn rust_stack_overflow_is_explained_by_rust() {
+    let run = Program::rust("languages/stack_overflow").under_grivet();
+    assert_eq!(run.end, End::Killed(Signal::SIGABRT), "{run:#?}");
+    assert!(run.stderr.contains("thread 'too deep'") && run.stderr.contains("has overflowed its stack"), "{run:#?}");
+}
+
+#[test]
+fn openmp() {
+    for threads in [2, 8] {
+        Program::openmp("languages/openmp").env("OMP_NUM_THREADS", threads).same();
+    }
+}
+
+#[test]
+fn java_threads() {
+    Program::command("java").source("languages/Threads.java").time_limit(120).same();
+}
+
+#[test]
+#[ignore = "needs epoll and eventfd between threads (issue 4)"]
+fn node_workers() {
+    Program::command("node").source("languages/workers.js").same();
+}

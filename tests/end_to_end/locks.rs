@@ -1,0 +1,13 @@
+//! Every kind of lock that ends in a futex, the futex call itself, and locks shared with another process.
+
+use grivet_tests::same_natively_and_under_grivet;
+
+same_natively_and_under_grivet! {
+    c in "locks":
+        mutex_types, timed_mutex, robust_mutex, priority_inheritance, condition_variable, reader_writer, semaphores,
+        barrier_and_once, spinlock_held_by_sleeper, futex_operations, process_shared
+}
+
+same_natively_and_under_grivet! {
+    cpp in "locks": cpp20_primitives
+}
