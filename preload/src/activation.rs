@@ -140,7 +140,7 @@ fn prepare(worker: &mut Worker, config: Config) -> Result<(), Errno> {
     let (mut list, mut length) = (0u64, 0usize);
     // SAFETY: each call writes what its last argument points to: 16 bytes of name, a word, two words.
     unsafe {
-        raw::call(Sysno::prctl as u32, [PR_GET_NAME as usize, main.name.as_mut_ptr() as usize, 0, 0, 0, 0]);
+        raw::call(Sysno::prctl as u32, [PR_GET_NAME as usize, worker.name.as_mut_ptr() as usize, 0, 0, 0, 0]);
         raw::call(Sysno::prctl as u32, [PR_GET_TID_ADDRESS as usize, &raw mut main.clear_tid as usize, 0, 0, 0, 0]);
         raw::call(Sysno::get_robust_list as u32, [0, &raw mut list as usize, &raw mut length as usize, 0, 0, 0]);
     }

@@ -44,8 +44,4 @@ fn panic(info: &core::panic::PanicInfo<'_>) -> ! {
 // `alloc` was compiled for unwinding and names this function; with panic=abort nothing calls it. Hidden, lest it stand in
 // for the one of a program that links Rust's std dynamically.
 #[cfg(not(test))]
-core::arch::global_asm!(
-    ".globl rust_eh_personality",
-    ".hidden rust_eh_personality",
-    "rust_eh_personality: ud2",
-);
+core::arch::global_asm!(".globl rust_eh_personality", ".hidden rust_eh_personality", "rust_eh_personality: ud2",);

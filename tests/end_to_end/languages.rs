@@ -1,6 +1,6 @@
 //! Threads of other languages' run-times: CPython, Ruby, Perl, Rust's std, OpenMP, the JVM, Node.js.
 
-use grivet_tests::{End, Program};
+use grivet_tests::Program;
 use nix::sys::signal::Signal;
 
 #[test]
@@ -57,8 +57,7 @@ fn rust_std_primitives() {
 
 #[test]
 fn rust_stack_overflow_is_explained_by_rust() {
-    let run = Program::rust("languages/stack_overflow").under_grivet();
-    assert_eq!(run.end, End::Killed(Signal::SIGABRT), "{run:#?}");
+    let run = Program::rust("languages/stack_overflow").dies_of(Signal::SIGABRT).well_under_grivet();
     assert!(run.stderr.contains("thread 'too deep'") && run.stderr.contains("has overflowed its stack"), "{run:#?}");
 }
 

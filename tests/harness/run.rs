@@ -9,6 +9,7 @@ use nix::sys::memfd::{MFdFlags, memfd_create};
 use nix::sys::signal::{Signal, killpg};
 use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
 use nix::unistd::Pid;
+use std::fmt;
 use std::fs::File;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
@@ -28,8 +29,15 @@ pub enum End {
 }
 
 /// The counts of a `grivet: stats:` line.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct Stats(Vec<(String, u64)>);
+
+impl fmt::Debug for Stats {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let counts = self.0.iter().map(|(name, count)| format!("{name}={count}"));
+        formatter.write_str(&counts.collect::<Vec<_>>().join(" "))
+    }
+}
 
 impl Stats {
     const PREFIX: &str = "grivet: stats: ";

@@ -3,9 +3,9 @@
 //! while the worker is idle, in the kernel as well (futex_waitv); a wake-up goes to both.
 
 use super::{Outcome, error};
-use crate::arch::Frame;
 use crate::arch::x86_64::gate::idle_call;
 use crate::arch::x86_64::user_memory as user;
+use crate::arch::{Frame, Resume};
 use crate::kernel::time;
 use crate::raw;
 use crate::report::say;
@@ -19,14 +19,50 @@ use linux_raw_sys::general::{
 };
 use syscalls::{Errno, Sysno};
 
+/// What a wait that is woken returns.
+const WOKEN: isize = 0;
+
 /// FUTEX_WAITV_MAX.
 const KERNEL_WAITERS: usize = 128;
 
 /// How often shared futexes beyond `KERNEL_WAITERS` are looked at, ns.
 const SHARED_LOOK: u64 = 1_000_000;
 
-/// futex(2).
+/// The two calls that nearly all locks make, FUTEX_WAKE and an unlimited FUTEX_WAIT (or _BITSET for any) of a private
+/// futex, by the shortest way. None: not such a call, nothing was done.
 #[inline(always)]
+pub fn fast(worker: &mut Worker, call: &mut Frame) -> Option<Resume> {
+    const WAKE: u64 = (FUTEX_WAKE | FUTEX_PRIVATE_FLAG) as u64;
+    const WAIT: u64 = (FUTEX_WAIT | FUTEX_PRIVATE_FLAG) as u64;
+    const WAIT_BITSET: u64 = (FUTEX_WAIT_BITSET | FUTEX_PRIVATE_FLAG) as u64;
+    const CLOCK: u64 = FUTEX_CLOCK_REALTIME as u64;
+    if call.rdi & 3 != 0 {
+        return None;
+    }
+    if call.rsi == WAKE {
+        worker.stats.answered += 1;
+        let woken = wake_local(worker, call.rdi, call.rdx as i32, FUTEX_BITSET_MATCH_ANY);
+        call.answer(woken);
+        return Some(Resume::gate(call));
+    }
+    let is_wait = call.rsi == WAIT || (call.rsi & !CLOCK == WAIT_BITSET && call.r9 as u32 == FUTEX_BITSET_MATCH_ANY);
+    if !is_wait || call.r10 != 0 {
+        return None;
+    }
+    match user::load_u32(call.rdi as usize) {
+        Ok(value) if value == call.rdx as u32 => {}
+        _ => return None,
+    }
+    worker.stats.answered += 1;
+    worker.stats.parks_futex += 1;
+    let id = worker.current;
+    worker.parking.enter(&mut worker.tasks, id, call.rdi, FUTEX_BITSET_MATCH_ANY);
+    call.answer(WOKEN);
+    worker.park(call, Wait::Futex);
+    Some(worker.schedule())
+}
+
+/// futex(2).
 pub fn answer(worker: &mut Worker, call: &mut Frame) -> Outcome {
     let [address, operation, value, timeout, address2, value3] = call.arguments();
     let operation = operation as u32;
@@ -56,7 +92,6 @@ pub fn answer(worker: &mut Worker, call: &mut Frame) -> Outcome {
     }
 }
 
-#[inline(always)]
 fn wait(
     worker: &mut Worker,
     call: &mut Frame,
@@ -86,6 +121,7 @@ fn wait(
         worker.tasks[id].deadline = deadline.max(1);
     }
     worker.parking.enter(&mut worker.tasks, id, address as u64, bitset);
+    call.answer(WOKEN);
     worker.park(call, Wait::Futex);
     worker.stats.parks_futex += 1;
     worker.tasks[id].is_shared_wait = shared;
@@ -118,7 +154,6 @@ fn deadline(worker: &Worker, call: &Frame, timeout: usize) -> Result<Option<u64>
     Ok(Some(now.saturating_add(time.saturating_sub(there))))
 }
 
-#[inline(always)]
 fn wake(worker: &mut Worker, address: usize, count: i32, bitset: u32, shared: bool) -> Outcome {
     if bitset == 0 {
         return Outcome::Done(error(Errno::EINVAL));
@@ -145,7 +180,7 @@ fn wake(worker: &mut Worker, address: usize, count: i32, bitset: u32, shared: bo
 pub fn wake_local(worker: &mut Worker, key: u64, count: i32, bitset: u32) -> isize {
     let mut woken = 0;
     while let Some(id) = worker.parking.take(&mut worker.tasks, key, bitset) {
-        complete(worker, id, 0);
+        complete(worker, id);
         woken += 1;
         if woken >= count as isize {
             break;
@@ -154,9 +189,10 @@ pub fn wake_local(worker: &mut Worker, key: u64, count: i32, bitset: u32) -> isi
     woken
 }
 
-/// Ends the wait of a task that has left the table.
+/// Ends the wait of a task that has left the table. Its frame has held the result since it was parked: waking it touches
+/// its record only.
 #[inline(always)]
-fn complete(worker: &mut Worker, id: TaskId, result: isize) {
+fn complete(worker: &mut Worker, id: TaskId) {
     if worker.tasks[id].deadline != 0 {
         worker.timers.remove(id);
         worker.tasks[id].deadline = 0;
@@ -164,7 +200,7 @@ fn complete(worker: &mut Worker, id: TaskId, result: isize) {
     if worker.tasks[id].is_shared_wait {
         forget_shared(worker, id);
     }
-    worker.wake(id, result);
+    worker.make_ready(id);
 }
 
 fn forget_shared(worker: &mut Worker, id: TaskId) {
@@ -196,7 +232,7 @@ fn requeue(
     let mut count = 0;
     while count < wakes as isize {
         let Some(id) = worker.parking.take(&mut worker.tasks, from as u64, FUTEX_BITSET_MATCH_ANY) else { break };
-        complete(worker, id, 0);
+        complete(worker, id);
         count += 1;
     }
     if from != to {
@@ -306,7 +342,7 @@ pub fn check_shared(worker: &mut Worker) {
             place += 1;
         } else {
             worker.parking.leave(&mut worker.tasks, id);
-            complete(worker, id, 0);
+            complete(worker, id);
         }
     }
 }
@@ -342,7 +378,7 @@ pub fn wait_shared(worker: &mut Worker, timeout: Option<u64>) {
     if let Ok(index) = usize::try_from(answer) {
         if let Some(&id) = worker.shared_waiters.get(index) {
             worker.parking.leave(&mut worker.tasks, id);
-            complete(worker, id, 0);
+            complete(worker, id);
         }
     } else if answer == error(Errno::ENOSYS) || answer == error(Errno::EPERM) {
         // Before Linux 5.16 there is no such call: look again and again.

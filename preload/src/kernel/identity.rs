@@ -46,13 +46,18 @@ pub fn prctl(worker: &mut Worker, call: &mut Frame) -> Outcome {
                     Err(errno) => return Outcome::Done(error(errno)),
                 }
             }
-            worker.tasks[current].name = name;
+            worker.tasks[current].extra().name = name;
             if is_main { Outcome::Pass } else { Outcome::Done(0) }
         }
-        PR_GET_NAME if !is_main => match user::write(address, &worker.tasks[current].name) {
-            Ok(()) => Outcome::Done(0),
-            Err(errno) => Outcome::Done(error(errno)),
-        },
+        PR_GET_NAME if !is_main => {
+            let mut name = [0u8; NAME];
+            let own = worker.name_of(current);
+            name[..own.len()].copy_from_slice(own);
+            match user::write(address, &name) {
+                Ok(()) => Outcome::Done(0),
+                Err(errno) => Outcome::Done(error(errno)),
+            }
+        }
         _ => Outcome::Pass,
     }
 }
@@ -93,7 +98,7 @@ pub fn open(worker: &mut Worker, call: &mut Frame, number: Sysno) -> Outcome {
     }
     let is_read_only = flags as u32 & O_ACCMODE == O_RDONLY;
     if is_read_only {
-        let name = worker.tasks[task].name();
+        let name = worker.name_of(task);
         let mut line = [b'\n'; NAME + 1];
         line[..name.len()].copy_from_slice(name);
         let _ = raw::write(fd as i32, &line[..=name.len()]);
@@ -122,7 +127,7 @@ pub fn close(worker: &mut Worker, call: &mut Frame) -> Outcome {
             if length > 0 {
                 let end = name.iter().position(|&byte| byte == b'\n').unwrap_or(length as usize);
                 name[end..].fill(0);
-                worker.tasks[task].name = name;
+                worker.tasks[task].extra().name = name;
             }
         }
     }

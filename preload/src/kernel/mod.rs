@@ -13,8 +13,7 @@ pub mod time;
 
 use crate::arch::{Frame, Resume};
 use crate::sched::task::{TaskId, Wait};
-use crate::sched::worker::{WORKER, Worker};
-use core::sync::atomic::Ordering;
+use crate::sched::worker::Worker;
 use syscalls::{Errno, Sysno};
 
 /// What became of a call.
@@ -49,6 +48,19 @@ pub extern "C" fn enter(frame: *mut Frame, worker: *mut Worker) -> Resume {
     // reference to it is live, because tasks run only while grivet does not.
     let worker = unsafe { &mut *worker };
     // SAFETY: the gate has just written the frame on the calling task's stack.
+    let call = unsafe { &mut *frame };
+    if call.number() == Sysno::futex as u32
+        && let Some(resume) = futex::fast(worker, call)
+    {
+        return resume;
+    }
+    general(worker, frame)
+}
+
+/// Any call that is not one of the two most frequent.
+#[inline(never)]
+fn general(worker: &mut Worker, frame: *mut Frame) -> Resume {
+    // SAFETY: as for `enter`, which passes its own argument.
     let call = unsafe { &mut *frame };
     match answer(worker, call) {
         Outcome::Done(result) => {
@@ -140,10 +152,4 @@ pub fn withdraw(worker: &mut Worker, id: TaskId) {
         Wait::Poll => worker.pollers.remove(id),
         Wait::Sleep | Wait::Signal | Wait::Nothing => {}
     }
-}
-
-/// Whether signals were noted since the last look.
-pub fn wants_attention() -> bool {
-    // SAFETY: reads one atomic word of the static worker.
-    unsafe { (*WORKER.get()).attention.load(Ordering::Relaxed) != 0 }
 }

@@ -7,7 +7,8 @@ use crate::raw;
 use crate::report::say;
 use crate::sched::clock::NS_PER_S;
 use crate::sched::idle::timespec;
-use crate::sched::task::Task;
+use crate::sched::task::{Task, TaskId};
+use crate::sched::worker::Worker;
 use linux_raw_sys::general::{__kernel_itimerspec, CLOCK_THREAD_CPUTIME_ID, SI_TIMER, SIGEV_THREAD_ID, SIGURG};
 use syscalls::Sysno;
 
@@ -23,6 +24,17 @@ const MARK: u64 = 0x6772_6976_6574_0001;
 
 /// The signal that the timer sends. Its default action is to be ignored, so that a late one does no harm.
 pub const SIGNAL: u32 = SIGURG;
+
+/// Reports a task that never blocks.
+pub fn report(worker: &Worker, id: TaskId) {
+    say!(
+        "thread {} ({}) has run for {} s without a call that blocks, while others were ready; it is interrupted every {} ms",
+        worker.tasks[id].tid,
+        worker.name_of(id).escape_ascii(),
+        TOO_LONG / NS_PER_S,
+        SLICE / 1_000_000
+    );
+}
 
 /// The slice timer and what it has seen.
 pub struct Preemption {
@@ -132,18 +144,11 @@ impl Preemption {
         self.switches += 1;
     }
 
-    /// The running task has had its slice, and others are ready: reports it if this is the case all the time.
-    pub fn gave_way(&mut self, task: &mut Task) {
+    /// The running task has had its slice, and others are ready: whether this has been so for so long that it should be
+    /// reported.
+    pub fn gave_way(&mut self, task: &mut Task) -> bool {
         task.slices = task.slices.saturating_add(1);
-        if u64::from(task.slices) * SLICE >= TOO_LONG && !core::mem::replace(&mut self.said, true) {
-            say!(
-                "thread {} ({}) has run for {} s without a call that blocks, while others were ready; it is interrupted every {} ms",
-                task.tid,
-                task.name().escape_ascii(),
-                TOO_LONG / NS_PER_S,
-                SLICE / 1_000_000
-            );
-        }
+        u64::from(task.slices) * SLICE >= TOO_LONG && !core::mem::replace(&mut self.said, true)
     }
 
     /// In the child of a fork there is no timer.

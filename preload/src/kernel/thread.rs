@@ -9,7 +9,7 @@ use crate::arch::x86_64::frame::RED_ZONE;
 use crate::arch::x86_64::user_memory as user;
 use crate::kernel::process;
 use crate::raw;
-use crate::sched::task::{FIRST_TID, Wait};
+use crate::sched::task::FIRST_TID;
 use crate::sched::worker::Worker;
 use linux_raw_sys::general::{
     CLONE_CHILD_CLEARTID, CLONE_CHILD_SETTID, CLONE_PARENT_SETTID, CLONE_SETTLS, CLONE_SIGHAND, CLONE_THREAD, CLONE_VM,
@@ -93,20 +93,22 @@ fn start(worker: &mut Worker, call: &Frame, request: &Request) -> Result<usize, 
     if request.flags & u64::from(CLONE_CHILD_SETTID) != 0 {
         let _ = user::write(request.child_tid as usize, &tid);
     }
-    let (mask, name) = (worker.tasks[parent].mask, worker.tasks[parent].name);
+    let mask = worker.tasks[parent].mask;
     worker.signals.masks.share(mask);
-    let affinity = worker.tasks[parent].extra.as_ref().and_then(|extra| extra.affinity.clone());
+    let inherited = worker.tasks[parent].extra.as_ref().map(|extra| (extra.name, extra.affinity.clone()));
     let task = &mut worker.tasks[id];
     task.resume = Resume::gate(frame);
     task.fs_base = request.tls;
     task.mask = mask;
-    task.name = name;
-    task.float_control = cpu::float_control();
+    task.float_control.store();
     if request.flags & u64::from(CLONE_CHILD_CLEARTID) != 0 {
         task.clear_tid = request.child_tid;
     }
-    if affinity.is_some() {
-        task.extra().affinity = affinity;
+    if let Some((name, affinity)) = inherited
+        && (name[0] != 0 || affinity.is_some())
+    {
+        let extra = task.extra();
+        (extra.name, extra.affinity) = (name, affinity);
     }
     worker.make_ready(id);
     worker.stats.thread_made(worker.tasks.live - 1);
@@ -215,16 +217,5 @@ pub fn rseq(worker: &mut Worker, call: &mut Frame) -> Outcome {
     match user::write((call.rdi as usize).wrapping_add(CPU_ID), &UNINITIALIZED) {
         Ok(()) => Outcome::Done(0),
         Err(errno) => Outcome::Done(error(errno)),
-    }
-}
-
-/// What a parked task waits for, in words, for reports.
-pub fn describe(wait: Wait) -> &'static str {
-    match wait {
-        Wait::Nothing => "nothing",
-        Wait::Futex => "lock",
-        Wait::Sleep => "sleep",
-        Wait::Poll => "files",
-        Wait::Signal => "signal",
     }
 }

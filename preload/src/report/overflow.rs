@@ -15,7 +15,7 @@ pub fn report(worker: &Worker, address: u64, rsp: u64) {
     say!(
         "thread {} ({}) overflowed its stack of {} KiB; GRIVET_STACK, or the program's own stack size, makes it larger",
         task.tid,
-        task.name().escape_ascii(),
+        worker.name_of(worker.current).escape_ascii(),
         (slot.len - slot.guard_len) / 1024
     );
 }

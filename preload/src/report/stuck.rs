@@ -27,7 +27,7 @@ pub fn report(worker: &Worker) {
     let _ = write!(line, "stuck: all {count} threads wait for locks that no other thread can release:");
     for id in worker.tasks.iter().take(DESCRIBED) {
         let task = &worker.tasks[id];
-        let _ = write!(line, " {} ({}) lock {:#x};", task.tid, task.name().escape_ascii(), task.key);
+        let _ = write!(line, " {} ({}) lock {:#x};", task.tid, worker.name_of(id).escape_ascii(), task.key);
     }
     let more = (count as usize).saturating_sub(DESCRIBED);
     if more > 0 {

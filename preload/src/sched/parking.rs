@@ -46,6 +46,7 @@ impl Parking {
     }
 
     /// Puts `id` behind all waiters of `key`.
+    #[inline(always)]
     pub fn enter(&mut self, tasks: &mut Tasks, id: TaskId, key: u64, bitset: u32) {
         tasks[id].wait = Wait::Futex;
         tasks[id].key = key;
@@ -99,16 +100,30 @@ impl Parking {
         }
         tasks[next].ring_previous = previous;
         tasks[previous].ring_next = next;
-        let task = &mut tasks[id];
-        task.ring_next = NONE;
-        task.ring_previous = NONE;
-        task.bucket_next = NONE;
-        task.wait = Wait::Nothing;
+        tasks[id].wait = Wait::Nothing;
     }
 
     /// Takes out the first waiter of `key` that listens to one of `bitset`.
     #[inline(always)]
     pub fn take(&mut self, tasks: &mut Tasks, key: u64, bitset: u32) -> Option<TaskId> {
+        let bucket = self.bucket(key);
+        let first = self.buckets[bucket];
+        if first == NONE {
+            return None;
+        }
+        // Most often the bucket's only address is this one, and has one waiter.
+        let task = &mut tasks[first];
+        if task.key == key && task.ring_next == first && task.bitset & bitset != 0 {
+            self.buckets[bucket] = task.bucket_next;
+            self.addresses -= 1;
+            task.is_queue_head = false;
+            task.wait = Wait::Nothing;
+            return Some(first);
+        }
+        self.take_one_of_several(tasks, key, bitset)
+    }
+
+    fn take_one_of_several(&mut self, tasks: &mut Tasks, key: u64, bitset: u32) -> Option<TaskId> {
         let head = self.head(tasks, key)?;
         let mut id = head;
         loop {
@@ -133,7 +148,8 @@ impl Parking {
     }
 
     /// Whether anyone waits for `key`.
-    pub fn has_waiter(&self, tasks: &Tasks, key: u64) -> bool {
+    #[cfg(test)]
+    fn has_waiter(&self, tasks: &Tasks, key: u64) -> bool {
         self.head(tasks, key).is_some()
     }
 

@@ -20,7 +20,8 @@ impl RunQueue {
         self.head == NONE
     }
 
-    pub fn len(&self) -> u32 {
+    #[cfg(test)]
+    fn len(&self) -> u32 {
         self.length
     }
 

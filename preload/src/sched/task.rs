@@ -2,6 +2,7 @@
 //! because a million may exist; what only few tasks have is in a box behind it.
 
 use crate::arch::Resume;
+use crate::arch::x86_64::cpu::FloatControl;
 use crate::raw;
 use crate::sched::worker::Worker;
 use alloc::boxed::Box;
@@ -47,8 +48,8 @@ pub enum Wait {
     Signal,
 }
 
-/// One green thread.
-#[repr(C)]
+/// One green thread. Two cache lines; the gate and the scheduler need the first one only.
+#[repr(C, align(64))]
 pub struct Task {
     /// How it goes on, when it is not running.
     pub resume: Resume,
@@ -80,15 +81,13 @@ pub struct Task {
     pub expected: u32,
 
     /// MXCSR and x87 control word while it does not run.
-    pub float_control: u64,
+    pub float_control: FloatControl,
     /// Its signal mask, as an index into `signal::Masks`.
     pub mask: u16,
     /// Slices it has run through since it last parked or yielded.
     pub slices: u16,
     /// Signals are pending for it alone; they are in `Extra`.
     pub has_pending: bool,
-    /// Its call ends by a signal handler that was set up while it was parked.
-    pub interrupted: bool,
     /// Where zero is written, and a futex woken, when it ends (CLONE_CHILD_CLEARTID); 0 for nowhere.
     pub clear_tid: u64,
     /// Head of its robust futex list; 0 if none.
@@ -99,14 +98,14 @@ pub struct Task {
     pub sleep_clock: u32,
     /// Id that the program knows it by.
     pub tid: u32,
-    /// Its name, padded with zeros (prctl(2), PR_SET_NAME).
-    pub name: [u8; 16],
     pub extra: Option<Box<Extra>>,
 }
 
 /// What only few tasks have.
 #[derive(Default)]
 pub struct Extra {
+    /// Its name, padded with zeros (prctl(2), PR_SET_NAME); all zeros if it has the process's.
+    pub name: [u8; 16],
     /// Alternate signal stack: address, size, flags.
     pub alternate_stack: crate::kernel::signal::AlternateStack,
     /// Signals pending for this task alone.
@@ -125,12 +124,6 @@ impl Task {
     /// The box of rarely needed state, made on first use. ENOMEM if there is no memory.
     pub fn extra(&mut self) -> &mut Extra {
         self.extra.get_or_insert_default()
-    }
-
-    /// Its name, without the padding.
-    pub fn name(&self) -> &[u8] {
-        let end = self.name.iter().position(|&byte| byte == 0).unwrap_or(self.name.len());
-        &self.name[..end]
     }
 }
 
@@ -205,17 +198,15 @@ impl Tasks {
             key: 0,
             bitset: 0,
             expected: 0,
-            float_control: 0,
+            float_control: FloatControl::NONE,
             mask: 0,
             slices: 0,
             has_pending: false,
-            interrupted: false,
             clear_tid: 0,
             robust_list: 0,
             deadline: 0,
             sleep_clock: 0,
             tid: FIRST_TID + id,
-            name: [0; 16],
             extra: None,
         };
         // SAFETY: `id` is below the reserved capacity; the record holds nothing that needs dropping (release took it).
@@ -293,7 +284,7 @@ mod tests {
 
     #[test]
     fn a_record_is_small() {
-        assert!(size_of::<Task>() <= 192, "{}", size_of::<Task>());
+        assert!(size_of::<Task>() <= 128, "{}", size_of::<Task>());
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! A worker: one kernel thread that runs tasks, with everything that it owns. It switches tasks by choosing which saved
 //! frame the gate returns to. Nothing here blocks but `idle.rs`.
 
-use crate::arch::x86_64::cpu::{self, Cpu};
+use crate::arch::x86_64::cpu::{Cpu, FloatControl};
 use crate::arch::{Frame, Resume};
 use crate::config::Config;
 use crate::kernel::identity::OpenNames;
@@ -33,7 +33,7 @@ pub struct Worker {
     pub current: TaskId,
     /// The thread pointer that is loaded, so that it is not loaded again.
     loaded_fs: u64,
-    loaded_float: u64,
+    loaded_float: FloatControl,
     until_look: u32,
     pub tasks: Tasks,
     pub run_queue: RunQueue,
@@ -49,6 +49,8 @@ pub struct Worker {
     pub open_names: OpenNames,
     pub config: Config,
     pub preemption: crate::kernel::preempt::Preemption,
+    /// The name that threads without one of their own have.
+    pub name: [u8; 16],
     /// The process's real id, and that of the kernel thread.
     pub pid: i32,
     /// Exit status that main gave when it ended before others.
@@ -70,7 +72,7 @@ pub static WORKER: WorkerCell = WorkerCell(UnsafeCell::new(Worker {
     attention: AtomicU32::new(0),
     current: NONE,
     loaded_fs: 0,
-    loaded_float: 0,
+    loaded_float: FloatControl::NONE,
     until_look: SWITCHES_BETWEEN_LOOKS,
     tasks: Tasks::new(),
     run_queue: RunQueue::new(),
@@ -86,6 +88,7 @@ pub static WORKER: WorkerCell = WorkerCell(UnsafeCell::new(Worker {
     open_names: OpenNames::new(),
     config: Config::DEFAULT,
     preemption: crate::kernel::preempt::Preemption::new(),
+    name: [0; 16],
     pid: 0,
     main_status: 0,
     said_stuck: false,
@@ -109,18 +112,17 @@ impl Worker {
         task.state = State::Running;
         self.current = id;
         self.loaded_fs = fs_base;
-        self.loaded_float = cpu::float_control();
+        self.loaded_float = FloatControl::current();
         Ok(())
     }
 
     /// Saves what the gate's frame leaves out, so that the current task can give up the processor.
     #[inline(always)]
     pub fn suspend(&mut self, frame: *mut Frame) {
-        let control = cpu::float_control();
-        self.loaded_float = control;
         let current = self.current;
         let task = &mut self.tasks[current];
-        task.float_control = control;
+        task.float_control.store();
+        self.loaded_float = task.float_control;
         task.slices = 0;
         task.resume = Resume::gate(frame);
         // SAFETY: the frame is live: it lies on the suspended task's stack.
@@ -182,11 +184,22 @@ impl Worker {
     /// Chooses the task that goes on. The current one must be suspended, or gone.
     #[inline(always)]
     pub fn schedule(&mut self) -> Resume {
-        loop {
+        if self.until_look > 1
+            && let Some(id) = self.run_queue.pop(&mut self.tasks)
+        {
             self.until_look -= 1;
-            if self.until_look == 0 {
-                self.look_around();
-            }
+            return self.switch_to(id);
+        }
+        self.schedule_after_look()
+    }
+
+    /// As `schedule`, when it is time to look around, or nothing is ready.
+    #[cold]
+    fn schedule_after_look(&mut self) -> Resume {
+        if self.until_look <= 1 {
+            self.look_around();
+        }
+        loop {
             if let Some(id) = self.run_queue.pop(&mut self.tasks) {
                 return self.switch_to(id);
             }
@@ -195,7 +208,6 @@ impl Worker {
     }
 
     /// Timers that are due, files that are ready, shared futexes that have changed.
-    #[cold]
     fn look_around(&mut self) {
         self.until_look = SWITCHES_BETWEEN_LOOKS;
         if !self.timers.is_empty() {
@@ -224,7 +236,7 @@ impl Worker {
         self.preemption.switched();
         if let Some(frame) = resume.as_gate() {
             if float_control != self.loaded_float {
-                cpu::set_float_control(float_control);
+                float_control.load();
                 self.loaded_float = float_control;
             }
             // SAFETY: the frame lies on the task's stack until it goes on.
@@ -243,7 +255,7 @@ impl Worker {
 
     /// A signal frame brings its own floating point settings: what is loaded is no longer known.
     pub fn forget_float_control(&mut self) {
-        self.loaded_float = cpu::float_control();
+        self.loaded_float = FloatControl::current();
     }
 
     /// Wakes all sleepers whose time has come.
@@ -252,6 +264,14 @@ impl Worker {
         while let Some(id) = self.timers.pop_due(now) {
             crate::kernel::time_out(self, id, now);
         }
+    }
+
+    /// Task `id`'s name, without padding.
+    pub fn name_of(&self, id: TaskId) -> &[u8] {
+        let own = self.tasks[id].extra.as_ref().map(|extra| &extra.name).filter(|name| name[0] != 0);
+        let name = own.unwrap_or(&self.name);
+        let end = name.iter().position(|&byte| byte == 0).unwrap_or(name.len());
+        &name[..end]
     }
 
     /// Asks for a look at what has happened before any task goes on.

@@ -10,7 +10,10 @@ fn main() {
     std::thread::Builder::new()
         .name("too deep".into())
         .stack_size(256 * 1024)
-        .spawn(|| println!("{}", recurse(0)))
+        .spawn(|| {
+            std::thread::sleep(std::time::Duration::from_millis(50));
+            println!("{}", recurse(0))
+        })
         .unwrap()
         .join()
         .unwrap();

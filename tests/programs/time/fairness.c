@@ -6,7 +6,8 @@
 #include <semaphore.h>
 
 enum { THREADS = 10, ROUNDS = 100 };
-static int sequence[THREADS * ROUNDS], length;
+/* Volatile: sched_yield is declared so that the compiler may keep a static variable in a register across it. */
+static volatile int sequence[THREADS * ROUNDS], length;
 static sem_t gates[THREADS];
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t condition = PTHREAD_COND_INITIALIZER;

@@ -104,25 +104,43 @@ impl Cpu {
     }
 }
 
-/// The floating point control settings, which the ABI keeps across calls and which are each thread's own: MXCSR in the
-/// low half, the x87 control word in the high half.
-#[inline(always)]
-pub fn float_control() -> u64 {
-    let (mut mxcsr, mut control) = (0u32, 0u16);
-    // SAFETY: both instructions store to the operand only.
-    unsafe {
-        asm!("stmxcsr [{}]", "fnstcw [{}]", in(reg) &raw mut mxcsr, in(reg) &raw mut control, options(nostack, preserves_flags));
-    }
-    // The low six bits of MXCSR are sticky exception flags, not control: they travel with it all the same.
-    u64::from(control) << 32 | u64::from(mxcsr)
+/// The floating point control settings, which the ABI keeps across calls and which are each thread's own.
+#[derive(Clone, Copy, PartialEq, Eq)]
+#[repr(C)]
+pub struct FloatControl {
+    /// Rounding, masks and, in its low six bits, the sticky exception flags of SSE.
+    pub mxcsr: u32,
+    /// The x87 control word.
+    pub x87: u16,
 }
 
-/// Loads what `float_control` returned.
-pub fn set_float_control(saved: u64) {
-    let (mxcsr, control) = (saved as u32, (saved >> 32) as u16);
-    // SAFETY: both values came from the same instructions' stores, so they are valid settings.
-    unsafe {
-        asm!("ldmxcsr [{}]", "fldcw [{}]", in(reg) &raw const mxcsr, in(reg) &raw const control, options(nostack, preserves_flags));
+impl FloatControl {
+    /// Not known.
+    pub const NONE: FloatControl = FloatControl { mxcsr: 0, x87: 0 };
+
+    /// What the processor has now.
+    #[inline(always)]
+    pub fn current() -> FloatControl {
+        let mut control = FloatControl::NONE;
+        control.store();
+        control
+    }
+
+    /// Overwrites this with what the processor has now.
+    #[inline(always)]
+    pub fn store(&mut self) {
+        // SAFETY: both instructions store to their operand only.
+        unsafe {
+            asm!("stmxcsr [{}]", "fnstcw [{}]", in(reg) &raw mut self.mxcsr, in(reg) &raw mut self.x87, options(nostack, preserves_flags));
+        }
+    }
+
+    /// Gives it to the processor.
+    pub fn load(&self) {
+        // SAFETY: both values came from `store`, so they are valid settings.
+        unsafe {
+            asm!("ldmxcsr [{}]", "fldcw [{}]", in(reg) &raw const self.mxcsr, in(reg) &raw const self.x87, options(nostack, preserves_flags));
+        }
     }
 }
 

@@ -21,9 +21,12 @@ pub struct Frame {
     pub rdx: u64,
     /// The call's number on entry, its result on return.
     pub rax: u64,
-    /// Where to go on: on entry the address of the stub's own `syscall` instruction, so that an untouched frame makes
-    /// the call in the kernel.
+    /// Where to go on: on entry `site`, so that an untouched frame makes the call in the kernel.
     pub rip: u64,
+    /// The address of the stub's own `syscall` instruction.
+    pub site: u64,
+    /// The call's number.
+    pub number: u64,
     pub rsp: u64,
     /// 0: the call came from a C library, whose callers expect no vector register to survive beyond xmm; 1: from
     /// other code, for which all extended state is kept; otherwise the address of an XSAVE area holding that state.
@@ -49,7 +52,7 @@ impl Frame {
     /// The call's number.
     #[inline(always)]
     pub fn number(&self) -> u32 {
-        self.rax as u32
+        self.number as u32
     }
 
     /// Completes the call with `result` (a negated errno for an error): execution goes on behind the rewritten
@@ -60,19 +63,19 @@ impl Frame {
         self.rip = self.back_address();
     }
 
-    /// Where execution goes on when the call has been answered. Valid only while `rip` still names the stub.
     #[inline(always)]
-    pub fn back_address(&self) -> u64 {
+    fn back_address(&self) -> u64 {
         // SAFETY: every stub holds this word eight bytes before its syscall instruction (sites::encode), and stubs
-        // are never unmapped.
-        unsafe { ((self.rip - BACK_ADDRESS) as *const u64).read() }
+        // are not unmapped while a task is in one.
+        unsafe { ((self.site - BACK_ADDRESS) as *const u64).read() }
     }
 
     /// Prepares the call to be made again: execution goes back to the rewritten instructions, which load the number again or
     /// leave it in rax. Those moved along with a call that can be restarted do nothing that may not be done twice.
     pub fn restart(&mut self) {
         // SAFETY: as for `back_address`.
-        self.rip = unsafe { ((self.rip - WINDOW_START) as *const u64).read() };
+        self.rip = unsafe { ((self.site - WINDOW_START) as *const u64).read() };
+        self.rax = self.number;
     }
 }
 

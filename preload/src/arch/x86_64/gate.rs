@@ -12,7 +12,8 @@
 //!   | red zone, 128 bytes       |    syscall     | frames             |
 //!   +---------------------------+                |   (empty whenever  |
 //!   | xmm15 .. xmm0             |                |    a task runs)    |
-//!   | extended, rsp, rip, rax   |                +--------------------+
+//!   | extended, rsp, number,    |
+//!   | site, rip, rax            |                +--------------------+
 //!   | rdx rsi rdi r8 r9 r10     |
 //!   | rbx rbp r12 .. r15        |
 //!   +---------------------------+ <- Frame: rdi of kernel::enter
@@ -72,7 +73,9 @@ macro_rules! gate {
             "mov [rsp + {rsi}], rsi\n",
             "mov [rsp + {rdx}], rdx\n",
             "mov [rsp + {rax}], rax\n",
+            "mov [rsp + {number}], rax\n",
             "mov [rsp + {rip}], rcx\n",
+            "mov [rsp + {site}], rcx\n",
             "lea rcx, [rsp + {below}]\n",
             "mov [rsp + {rsp}], rcx\n",
             "mov qword ptr [rsp + {extended}], ",
@@ -257,6 +260,8 @@ core::arch::global_asm!(
     rax = const offset_of!(Frame, rax),
     rip = const offset_of!(Frame, rip),
     rsp = const offset_of!(Frame, rsp),
+    site = const offset_of!(Frame, site),
+    number = const offset_of!(Frame, number),
     extended = const offset_of!(Frame, extended),
     xmm = const offset_of!(Frame, xmm),
     worker = const offset_of!(Task, worker),
@@ -341,11 +346,6 @@ pub fn place(rip: u64) -> Place {
     } else {
         Place::Elsewhere
     }
-}
-
-/// The address that takes a `Resume` in rax and continues that task.
-pub fn resume_address() -> u64 {
-    grivet_resume as *const () as u64
 }
 
 /// The address that takes the current task's `Resume` in rax, looks after what needs attention, and continues.

@@ -3,6 +3,7 @@
 //! a task's stack, and making them for tasks that were parked.
 
 use crate::arch::Frame;
+use crate::arch::x86_64::cpu::FloatControl;
 use crate::arch::x86_64::frame::RED_ZONE;
 use crate::arch::x86_64::user_memory as user;
 use core::mem::offset_of;
@@ -142,18 +143,6 @@ unsafe fn float_size(fpstate: u64) -> usize {
     if magic == FP_XSTATE_MAGIC1 { size as usize } else { FXSAVE }
 }
 
-/// Bytes of a kernel-made frame, floating point state included, from its lowest address on.
-///
-/// # Safety
-/// `frame` is a signal frame as the kernel, or this file, made it.
-pub unsafe fn whole_size(frame: usize) -> usize {
-    // SAFETY: the caller vouches for the frame.
-    unsafe {
-        let fpstate = (*(frame as *const SignalFrame)).context.registers.fpstate;
-        size_of::<SignalFrame>() + float_size(fpstate) + 64
-    }
-}
-
 /// Copies the kernel-made frame `from` so that it ends below `below`, with the alignment that a handler expects; its new
 /// address. EFAULT if there is no room.
 ///
@@ -176,12 +165,12 @@ pub unsafe fn copy_below(from: usize, below: u64) -> Result<u64, Errno> {
 }
 
 /// Makes the frame from which rt_sigreturn continues the task whose gate frame is `call`; its address, below `below`.
-pub fn make_below(call: &Frame, float_control: u64, below: u64) -> Result<u64, Errno> {
+pub fn make_below(call: &Frame, float_control: FloatControl, below: u64) -> Result<u64, Errno> {
     let float = (below - FXSAVE as u64) & !63;
     let place = ((float - size_of::<SignalFrame>() as u64) & !15) - 8;
     let mut image = [0u8; FXSAVE];
-    image[..2].copy_from_slice(&((float_control >> 32) as u16).to_ne_bytes());
-    image[24..28].copy_from_slice(&(float_control as u32).to_ne_bytes());
+    image[..2].copy_from_slice(&float_control.x87.to_ne_bytes());
+    image[24..28].copy_from_slice(&float_control.mxcsr.to_ne_bytes());
     for (index, register) in call.xmm.iter().enumerate() {
         image[160 + 16 * index..][..8].copy_from_slice(&register[0].to_ne_bytes());
         image[168 + 16 * index..][..8].copy_from_slice(&register[1].to_ne_bytes());
@@ -247,6 +236,8 @@ pub fn enter_handler(place: u64, signal: u32, handler: u64) -> Result<*mut Frame
         rdx: place + offset_of!(SignalFrame, context) as u64,
         rax: 0,
         rip: handler,
+        site: 0,
+        number: 0,
         rsp: place,
         extended: 0,
         xmm: [[0; 2]; 16],
@@ -301,13 +292,15 @@ mod tests {
             rdx: 0,
             rax: 7,
             rip: 0x1234,
+            site: 0,
+            number: 7,
             rsp: 0x8888,
             extended: 0,
             xmm: [[5, 6]; 16],
         };
         let mut stack = std::vec![0u8; 8192];
         let top = stack.as_mut_ptr_range().end as u64;
-        let made = make_below(&call, 0x37f_0000_1f80, top).unwrap();
+        let made = make_below(&call, FloatControl { mxcsr: 0x1f80, x87: 0x37f }, top).unwrap();
         assert_eq!(made % 16, 8);
         let mut other = std::vec![0u8; 8192];
         // SAFETY: the frame was just made; the other buffer is large enough.

@@ -13,7 +13,7 @@ pub mod frame;
 pub mod masks;
 
 use crate::arch::Resume;
-use crate::arch::x86_64::cpu;
+use crate::arch::x86_64::cpu::FloatControl;
 use crate::kernel::preempt;
 use crate::raw::{self, SignalSet};
 use crate::sched::task::{State, TaskId};
@@ -221,7 +221,7 @@ pub fn look_after(worker: &mut Worker) {
 pub fn attend(worker: &mut Worker, resume: Resume) -> Resume {
     let current = worker.current;
     worker.tasks[current].resume = resume;
-    worker.tasks[current].float_control = cpu::float_control();
+    worker.tasks[current].float_control = FloatControl::current();
     look_after(worker);
     while pending_for(worker, current) != 0 {
         let wanted = !mask_of(worker, current);
@@ -236,8 +236,10 @@ pub fn attend(worker: &mut Worker, resume: Resume) -> Resume {
         worker.expire_timers();
         if !worker.run_queue.is_empty() {
             let task = &mut worker.tasks[current];
-            worker.preemption.gave_way(task);
             task.state = State::Ready;
+            if worker.preemption.gave_way(task) {
+                preempt::report(worker, current);
+            }
             worker.yield_current();
             return worker.schedule();
         }
