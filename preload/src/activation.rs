@@ -8,6 +8,7 @@ use crate::kernel::signal::calls::adopt;
 use crate::kernel::signal::frame::StackT;
 use crate::raw;
 use crate::report::say;
+use crate::report::stats::Outlet;
 use crate::rewrite;
 use crate::sched::worker::{WORKER, Worker};
 use crate::symbols::{self, ThreadAttributes, symbols};
@@ -113,6 +114,9 @@ fn wake(config: Config) -> Result<(), StayOut> {
 /// Fills in the worker.
 fn prepare(worker: &mut Worker, config: Config) -> Result<(), Errno> {
     worker.config = config;
+    if config.stats {
+        worker.stats.outlet = Outlet::open();
+    }
     let auxiliary = |kind: u32| {
         symbols().getauxval.map_or(0, |getauxval| {
             // SAFETY: getauxval(3) takes any number.

@@ -44,6 +44,8 @@ const ANSWERED: &[u32] = &[
     270, // pselect6
     271, // ppoll
     273, // set_robust_list
+    274, // get_robust_list
+    322, // execveat
     334, // rseq
     435, // clone3
 ];

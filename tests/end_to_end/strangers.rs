@@ -95,7 +95,7 @@ fn round_trip(tool: &str, pack: &[&str], unpack: &[&str]) {
     let directory = scratch(tool);
     let input = text(&directory);
     let run = |arguments: &[&str], input: &PathBuf, output: &PathBuf, green: bool| {
-        let line = format!("{tool} {} < {} > {}", arguments.join(" "), input.display(), output.display());
+        let line = format!("{tool} {} < '{}' > '{}'", arguments.join(" "), input.display(), output.display());
         let program = Program::command("sh").args(["-c", &format!("exec {line}")]);
         let run = if green { program.without_threads().well_under_grivet() } else { program.natively() };
         assert_eq!(run.end, End::Exited(0), "{line}: {run:#?}");
@@ -148,7 +148,7 @@ fn git_repack() {
         std::fs::create_dir_all(place).expect("a directory");
     }
     let program = |place: &PathBuf| {
-        Program::command("sh").args(["-c", &format!("cd {} && {script}", place.display())]).without_threads()
+        Program::command("sh").args(["-c", &format!("cd '{}' && {script}", place.display())]).without_threads()
     };
     let expected = program(&native).natively();
     assert_eq!(expected.end, End::Exited(0), "{expected:#?}");

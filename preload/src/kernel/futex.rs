@@ -6,7 +6,7 @@ use super::{Outcome, error};
 use crate::arch::x86_64::gate::idle_call;
 use crate::arch::x86_64::user_memory as user;
 use crate::arch::{Frame, Resume};
-use crate::kernel::time;
+use crate::kernel::{priority_inheritance, time};
 use crate::raw;
 use crate::report::say;
 use crate::sched::idle::timespec;
@@ -14,13 +14,14 @@ use crate::sched::task::{TaskId, Wait};
 use crate::sched::worker::Worker;
 use linux_raw_sys::general::{
     __kernel_timespec, CLOCK_MONOTONIC, CLOCK_REALTIME, FUTEX_32, FUTEX_BITSET_MATCH_ANY, FUTEX_CLOCK_REALTIME,
-    FUTEX_CMP_REQUEUE, FUTEX_PRIVATE_FLAG, FUTEX_REQUEUE, FUTEX_WAIT, FUTEX_WAIT_BITSET, FUTEX_WAKE, FUTEX_WAKE_BITSET,
-    FUTEX_WAKE_OP, futex_waitv,
+    FUTEX_CMP_REQUEUE, FUTEX_CMP_REQUEUE_PI, FUTEX_LOCK_PI, FUTEX_LOCK_PI2, FUTEX_PRIVATE_FLAG, FUTEX_REQUEUE,
+    FUTEX_TRYLOCK_PI, FUTEX_UNLOCK_PI, FUTEX_WAIT, FUTEX_WAIT_BITSET, FUTEX_WAIT_REQUEUE_PI, FUTEX_WAKE,
+    FUTEX_WAKE_BITSET, FUTEX_WAKE_OP, futex_waitv,
 };
 use syscalls::{Errno, Sysno};
 
 /// What a wait that is woken returns.
-const WOKEN: isize = 0;
+pub const WOKEN: isize = 0;
 
 /// FUTEX_WAITV_MAX.
 const KERNEL_WAITERS: usize = 128;
@@ -81,14 +82,14 @@ pub fn answer(worker: &mut Worker, call: &mut Frame) -> Outcome {
             requeue(worker, address, value as i32, address2, timeout as i32, Some(value3 as u32), shared)
         }
         FUTEX_WAKE_OP => wake_op(worker, address, value as i32, address2, timeout as i32, value3 as u32, shared),
-        _ => {
-            if !core::mem::replace(&mut worker.stats.said_futex, true) {
-                say!(
-                    "futex operation {command} is left to the kernel; priority-inheritance locks between threads may block the process"
-                );
-            }
+        FUTEX_LOCK_PI | FUTEX_LOCK_PI2 => priority_inheritance::lock(worker, call, address, timeout),
+        FUTEX_TRYLOCK_PI => priority_inheritance::try_lock(worker, address),
+        FUTEX_UNLOCK_PI => priority_inheritance::unlock(worker, address),
+        FUTEX_WAIT_REQUEUE_PI | FUTEX_CMP_REQUEUE_PI if !core::mem::replace(&mut worker.stats.said_futex, true) => {
+            say!("futex operation {command} is left to the kernel; threads that wait by it may block the process");
             Outcome::Pass
         }
+        _ => Outcome::Pass,
     }
 }
 
@@ -135,16 +136,18 @@ fn wait(
 }
 
 /// When a wait ends, on CLOCK_MONOTONIC: FUTEX_WAIT takes a span, all others a point in time.
-fn deadline(worker: &Worker, call: &Frame, timeout: usize) -> Result<Option<u64>, Errno> {
+pub fn deadline(worker: &Worker, call: &Frame, timeout: usize) -> Result<Option<u64>, Errno> {
     if timeout == 0 {
         return Ok(None);
     }
     // SAFETY: a timespec is two plain integers.
     let time = time::to_ns(unsafe { user::read::<__kernel_timespec>(timeout) }?)?;
     let operation = call.rsi as u32;
-    let clock = if operation & FUTEX_CLOCK_REALTIME != 0 { CLOCK_REALTIME } else { CLOCK_MONOTONIC };
+    let command = operation & !(FUTEX_PRIVATE_FLAG | FUTEX_CLOCK_REALTIME);
+    let is_real = operation & FUTEX_CLOCK_REALTIME != 0 || command == FUTEX_LOCK_PI;
+    let clock = if is_real { CLOCK_REALTIME } else { CLOCK_MONOTONIC };
     let now = worker.clock.now();
-    if operation & !(FUTEX_PRIVATE_FLAG | FUTEX_CLOCK_REALTIME) == FUTEX_WAIT {
+    if command == FUTEX_WAIT {
         return Ok(Some(now.saturating_add(time)));
     }
     if clock == CLOCK_MONOTONIC {
@@ -192,7 +195,7 @@ pub fn wake_local(worker: &mut Worker, key: u64, count: i32, bitset: u32) -> isi
 /// Ends the wait of a task that has left the table. Its frame has held the result since it was parked: waking it touches
 /// its record only.
 #[inline(always)]
-fn complete(worker: &mut Worker, id: TaskId) {
+pub fn complete(worker: &mut Worker, id: TaskId) {
     if worker.tasks[id].deadline != 0 {
         worker.timers.remove(id);
         worker.tasks[id].deadline = 0;
@@ -240,10 +243,8 @@ fn requeue(
         while moved < moves && worker.parking.requeue(&mut worker.tasks, from as u64, to as u64) {
             moved += 1;
         }
-        // As the kernel counts: FUTEX_REQUEUE tells the woken only, FUTEX_CMP_REQUEUE the woken and the moved.
-        if expected.is_some() {
-            count += moved as isize;
-        }
+        // The kernel counts both for both operations, whatever the manual page says of FUTEX_REQUEUE.
+        count += moved as isize;
     }
     if shared {
         // SAFETY: a plain wake-up of other processes' waiters; moving those is not to be had without their kernel queue.

@@ -13,15 +13,24 @@ use alloc::vec::Vec;
 use linux_raw_sys::general::{
     MFD_CLOEXEC, O_ACCMODE, O_CLOEXEC, O_RDONLY, SCHED_BATCH, SCHED_FIFO, SCHED_IDLE, SCHED_NORMAL, SCHED_RR,
 };
-use linux_raw_sys::prctl::{PR_GET_NAME, PR_SET_NAME};
+use linux_raw_sys::prctl::{PR_GET_NAME, PR_GET_TID_ADDRESS, PR_SET_NAME};
 use syscalls::{Errno, Sysno};
 
 /// Bytes of a thread's name with its end (TASK_COMM_LEN).
 const NAME: usize = 16;
 
-/// Open stand-ins for `/proc/self/task/TID/comm`: descriptor and task.
+/// Open stand-ins for `/proc/self/task/TID/comm`.
 pub struct OpenNames {
-    open: Vec<(i32, TaskId, bool)>,
+    open: Vec<OpenName>,
+}
+
+struct OpenName {
+    fd: i32,
+    task: TaskId,
+    /// It was opened for writing.
+    is_written: bool,
+    /// Bytes of the line that it began with.
+    length: usize,
 }
 
 impl OpenNames {
@@ -30,7 +39,7 @@ impl OpenNames {
     }
 }
 
-/// prctl(2): the name of a thread. The rest is the kernel's.
+/// prctl(2): the name of a thread and its child_tid address. The rest is the kernel's.
 pub fn prctl(worker: &mut Worker, call: &mut Frame) -> Outcome {
     let [option, address, ..] = call.arguments();
     let current = worker.current;
@@ -58,6 +67,10 @@ pub fn prctl(worker: &mut Worker, call: &mut Frame) -> Outcome {
                 Err(errno) => Outcome::Done(error(errno)),
             }
         }
+        PR_GET_TID_ADDRESS if !is_main => match user::write(address, &worker.tasks[current].clear_tid) {
+            Ok(()) => Outcome::Done(0),
+            Err(errno) => Outcome::Done(error(errno)),
+        },
         _ => Outcome::Pass,
     }
 }
@@ -96,16 +109,15 @@ pub fn open(worker: &mut Worker, call: &mut Frame, number: Sysno) -> Outcome {
     if fd < 0 {
         return Outcome::Done(fd);
     }
-    let is_read_only = flags as u32 & O_ACCMODE == O_RDONLY;
-    if is_read_only {
-        let name = worker.name_of(task);
-        let mut line = [b'\n'; NAME + 1];
-        line[..name.len()].copy_from_slice(name);
-        let _ = raw::write(fd as i32, &line[..=name.len()]);
-        // SAFETY: takes plain numbers.
-        unsafe { raw::call(Sysno::lseek as u32, [fd as usize, 0, 0, 0, 0, 0]) };
-    }
-    worker.open_names.open.push((fd as i32, task, !is_read_only));
+    let name = worker.name_of(task);
+    let mut line = [b'\n'; NAME + 1];
+    line[..name.len()].copy_from_slice(name);
+    let length = name.len() + 1;
+    let _ = raw::write(fd as i32, &line[..length]);
+    // SAFETY: takes plain numbers.
+    unsafe { raw::call(Sysno::lseek as u32, [fd as usize, 0, 0, 0, 0, 0]) };
+    let is_written = flags as u32 & O_ACCMODE != O_RDONLY;
+    worker.open_names.open.push(OpenName { fd: fd as i32, task, is_written, length });
     Outcome::Done(fd)
 }
 
@@ -116,22 +128,39 @@ pub fn close(worker: &mut Worker, call: &mut Frame) -> Outcome {
         return Outcome::Pass;
     }
     let fd = call.rdi as i32;
-    if let Some(place) = worker.open_names.open.iter().position(|&(open, ..)| open == fd) {
-        let (_, task, is_written) = worker.open_names.open.swap_remove(place);
-        if is_written {
-            let mut name = [0u8; NAME];
-            // SAFETY: the buffer has room for what is read.
-            let length = unsafe {
-                raw::call(Sysno::pread64 as u32, [fd as usize, name.as_mut_ptr() as usize, NAME - 1, 0, 0, 0])
-            };
-            if length > 0 {
-                let end = name.iter().position(|&byte| byte == b'\n').unwrap_or(length as usize);
-                name[end..].fill(0);
-                worker.tasks[task].extra().name = name;
-            }
+    if let Some(place) = worker.open_names.open.iter().position(|name| name.fd == fd) {
+        let name = worker.open_names.open.swap_remove(place);
+        if name.is_written {
+            take_over(worker, &name);
         }
     }
     Outcome::Pass
+}
+
+/// Gives the task the name that was written, if any was. A written name ends where the file's position is, for it is
+/// written at once, and may be followed by the rest of a longer one; a position at the old end means that it was read.
+fn take_over(worker: &mut Worker, open: &OpenName) {
+    const SEEK_CUR: usize = 1;
+    let mut text = [0u8; NAME + 1];
+    // SAFETY: takes plain numbers; the buffer has room for what is read.
+    let (position, length) = unsafe {
+        let position = raw::call(Sysno::lseek as u32, [open.fd as usize, 0, SEEK_CUR, 0, 0, 0]);
+        (
+            position,
+            raw::call(Sysno::pread64 as u32, [open.fd as usize, text.as_mut_ptr() as usize, text.len(), 0, 0, 0]),
+        )
+    };
+    let end = position.clamp(0, length.max(0)) as usize;
+    let own = worker.name_of(open.task);
+    let was_read = position as usize == open.length && text[..own.len()] == *own && text[own.len()] == b'\n';
+    if end == 0 || was_read {
+        return;
+    }
+    let mut name = [0u8; NAME];
+    let written = text[..end].split(|&byte| byte == b'\n').next().unwrap_or_default();
+    let kept = written.len().min(NAME - 1);
+    name[..kept].copy_from_slice(&written[..kept]);
+    worker.tasks[open.task].extra().name = name;
 }
 
 /// The task that a scheduling call is about; None if it is none of ours. Id 0 is the caller.

@@ -6,6 +6,7 @@ pub mod identity;
 pub mod memory;
 pub mod poll;
 pub mod preempt;
+pub mod priority_inheritance;
 pub mod process;
 pub mod signal;
 pub mod thread;
@@ -104,6 +105,7 @@ fn answer(worker: &mut Worker, call: &mut Frame) -> Outcome {
         Sysno::mprotect => memory::mprotect(worker, call),
         Sysno::munmap => memory::munmap(worker, call),
         Sysno::set_robust_list => thread::set_robust_list(worker, call),
+        Sysno::get_robust_list => thread::get_robust_list(worker, call),
         Sysno::set_tid_address => thread::set_tid_address(worker, call),
         Sysno::rseq => thread::rseq(worker, call),
         Sysno::gettid => Outcome::Done(worker.tasks[worker.current].tid as isize),

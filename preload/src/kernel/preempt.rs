@@ -41,9 +41,6 @@ pub struct Preemption {
     timer: Option<i32>,
     armed: bool,
     quiet: u32,
-    /// Switches seen, so that a tick can tell whether the same task ran for a whole slice.
-    switches: u64,
-    at_last_tick: u64,
     slice_over: bool,
     said: bool,
 }
@@ -60,7 +57,7 @@ struct SigEvent {
 
 impl Preemption {
     pub const fn new() -> Preemption {
-        Preemption { timer: None, armed: false, quiet: 0, switches: 0, at_last_tick: 0, slice_over: false, said: false }
+        Preemption { timer: None, armed: false, quiet: 0, slice_over: false, said: false }
     }
 
     /// Starts the slices, unless they run.
@@ -115,17 +112,16 @@ impl Preemption {
         info.si_code == SI_TIMER as i32 && info.value() == MARK
     }
 
-    /// A timer signal came while `live` tasks exist: whether the running one has had a whole slice.
-    pub fn tick(&mut self, live: u32) -> bool {
-        if live <= 1 {
-            self.quiet += 1;
-            if self.quiet >= QUIET_TICKS {
-                self.armed = false;
-                self.set(0);
-            }
-            return false;
+    /// A timer signal came while `live` tasks exist; the timer rests when there was one only for some time.
+    pub fn tick(&mut self, live: u32) {
+        if live > 1 {
+            return;
         }
-        core::mem::replace(&mut self.at_last_tick, self.switches) == self.switches
+        self.quiet += 1;
+        if self.quiet >= QUIET_TICKS {
+            self.armed = false;
+            self.set(0);
+        }
     }
 
     /// Notes that the running task has had its slice.
@@ -136,12 +132,6 @@ impl Preemption {
     /// Whether that was noted; it no longer is.
     pub fn take_slice_over(&mut self) -> bool {
         core::mem::take(&mut self.slice_over)
-    }
-
-    /// Another task goes on.
-    #[inline(always)]
-    pub fn switched(&mut self) {
-        self.switches += 1;
     }
 
     /// The running task has had its slice, and others are ready: whether this has been so for so long that it should be

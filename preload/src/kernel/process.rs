@@ -9,6 +9,7 @@ use crate::report::stats;
 use crate::sched::task::{NONE, State};
 use crate::sched::worker::Worker;
 use linux_raw_sys::general::{CLONE_VFORK, CLONE_VM};
+use linux_raw_sys::prctl::PR_SET_NAME;
 use syscalls::Sysno;
 
 /// clone(2) or clone3(2) that does not make a thread.
@@ -61,6 +62,12 @@ fn become_child(worker: &mut Worker) {
         worker.signals.masks.drop_one(mask);
         worker.tasks.release(id);
     }
+    let mut name = [0u8; 16];
+    let own = worker.name_of(current);
+    name[..own.len()].copy_from_slice(own);
+    worker.name = name;
+    // SAFETY: the name ends with a zero byte.
+    unsafe { raw::call(Sysno::prctl as u32, [PR_SET_NAME as usize, name.as_ptr() as usize, 0, 0, 0, 0]) };
     worker.pid = raw::getpid();
     gate::set_process(worker.pid);
     let task = &mut worker.tasks[current];

@@ -7,7 +7,7 @@ use crate::arch::Resume;
 use crate::arch::x86_64::cpu;
 use crate::arch::x86_64::frame::RED_ZONE;
 use crate::arch::x86_64::user_memory as user;
-use crate::kernel::process;
+use crate::kernel::{priority_inheritance, process};
 use crate::raw;
 use crate::sched::task::FIRST_TID;
 use crate::sched::worker::Worker;
@@ -158,16 +158,23 @@ fn release_robust_locks(worker: &mut Worker) {
         // SAFETY: an entry is one plain word, the next entry.
         let Ok(next) = (unsafe { user::read::<usize>(entry & !1) }) else { return };
         if entry & !1 != pending & !1 {
-            abandon(worker, (entry & !1).wrapping_add(offset), tid);
+            abandon(worker, (entry & !1).wrapping_add(offset), tid, entry & 1 != 0);
         }
         entry = next;
     }
     if pending & !1 != 0 {
-        abandon(worker, (pending & !1).wrapping_add(offset), tid);
+        abandon(worker, (pending & !1).wrapping_add(offset), tid, pending & 1 != 0);
     }
 }
 
-fn abandon(worker: &mut Worker, lock: usize, tid: u32) {
+/// One lock of an ended task. Bit 0 of its list entry tells that it is a priority-inheritance lock, which goes to a waiter.
+fn abandon(worker: &mut Worker, lock: usize, tid: u32, inherits_priority: bool) {
+    if inherits_priority {
+        if user::load_u32(lock).is_ok_and(|word| word & FUTEX_TID_MASK == tid) {
+            let _ = priority_inheritance::hand_over(worker, lock, FUTEX_OWNER_DIED);
+        }
+        return;
+    }
     loop {
         let Ok(word) = user::load_u32(lock) else { return };
         if word & FUTEX_TID_MASK != tid {
@@ -196,6 +203,16 @@ pub fn set_robust_list(worker: &mut Worker, call: &mut Frame) -> Outcome {
     let current = worker.current;
     worker.tasks[current].robust_list = call.rdi;
     if worker.is_single() { Outcome::Pass } else { Outcome::Done(0) }
+}
+
+/// get_robust_list(2) of a task. Others are the kernel's.
+pub fn get_robust_list(worker: &mut Worker, call: &mut Frame) -> Outcome {
+    let [tid, head, length, ..] = call.arguments();
+    let found = if tid == 0 { Some(worker.current) } else { worker.tasks.by_tid(tid as i32) };
+    let Some(id) = found else { return Outcome::Pass };
+    let written =
+        user::write(length, &size_of::<[usize; 3]>()).and_then(|()| user::write(head, &worker.tasks[id].robust_list));
+    Outcome::Done(written.map_or_else(error, |()| 0))
 }
 
 /// set_tid_address(2).

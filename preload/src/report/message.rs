@@ -8,7 +8,10 @@ use crate::raw;
 use core::fmt::{self, Write};
 
 /// Longest message in bytes, with its prefix and its newline.
-const CAPACITY: usize = 512;
+const CAPACITY: usize = 1024;
+
+/// Standard error.
+pub const STDERR: i32 = 2;
 
 /// How every message begins.
 const PREFIX: &str = "grivet: ";
@@ -32,14 +35,20 @@ impl Line {
     }
 
     /// What was written so far, without the newline.
+    #[cfg(test)]
     pub fn text(&self) -> &[u8] {
         &self.buffer[..self.length]
     }
 
     /// Writes the line and its newline to standard error with one write(2). Errors are ignored.
-    pub fn send(mut self) {
+    pub fn send(self) {
+        self.send_to(STDERR);
+    }
+
+    /// As `send`, to another descriptor.
+    pub fn send_to(mut self, fd: i32) {
         self.buffer[self.length] = b'\n';
-        let _ = raw::write(2, &self.buffer[..=self.length]);
+        let _ = raw::write(fd, &self.buffer[..=self.length]);
     }
 
     fn append(&mut self, text: &str) {

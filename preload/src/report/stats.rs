@@ -1,7 +1,10 @@
 //! What was counted, and the line that GRIVET_STATS=1 prints at the end of the process.
 
-use super::say;
+use super::message::{Line, STDERR};
+use crate::raw;
 use crate::sched::worker::Worker;
+use core::fmt::Write;
+use syscalls::Sysno;
 
 /// Counts since the process began to have tasks.
 pub struct Stats {
@@ -17,6 +20,7 @@ pub struct Stats {
     /// System calls answered here, and left to the kernel.
     pub answered: u64,
     pub passed: u64,
+    pub outlet: Outlet,
     /// That a futex operation is left to the kernel has been said.
     pub said_futex: bool,
     /// That a library loaded later could not be rewritten has been said.
@@ -35,6 +39,7 @@ impl Stats {
             parks_signal: 0,
             answered: 0,
             passed: 0,
+            outlet: Outlet::NONE,
             said_futex: false,
             said_late: false,
         }
@@ -49,14 +54,58 @@ impl Stats {
 
     /// The child of a fork counts for itself.
     pub fn begin_again(&mut self) {
-        *self = Stats::new();
+        *self = Stats { outlet: self.outlet, ..Stats::new() };
     }
+}
+
+/// Where the line goes. Programs may close standard error before they end (all GNU tools do), so it goes to a copy,
+/// unless that has been closed, or its number reused, as well.
+#[derive(Clone, Copy)]
+pub struct Outlet {
+    copy: i32,
+    file: (u64, u64),
+}
+
+impl Outlet {
+    /// Standard error itself.
+    pub const NONE: Outlet = Outlet { copy: STDERR, file: (0, 0) };
+
+    /// Makes the copy, out of the way of the program's own descriptors and closed by exec.
+    pub fn open() -> Outlet {
+        const F_DUPFD_CLOEXEC: usize = 1030;
+        const OUT_OF_THE_WAY: [usize; 3] = [1000, 200, 3];
+        for lowest in OUT_OF_THE_WAY {
+            // SAFETY: takes plain numbers.
+            let copy = unsafe { raw::call(Sysno::fcntl as u32, [STDERR as usize, F_DUPFD_CLOEXEC, lowest, 0, 0, 0]) };
+            if let Ok(copy) = i32::try_from(copy)
+                && copy >= 0
+                && let Some(file) = identity(copy)
+            {
+                return Outlet { copy, file };
+            }
+        }
+        Outlet::NONE
+    }
+
+    fn fd(self) -> i32 {
+        if identity(self.copy) == Some(self.file) { self.copy } else { STDERR }
+    }
+}
+
+/// Device and inode of the open file `fd`.
+fn identity(fd: i32) -> Option<(u64, u64)> {
+    let mut stat = [0u64; 18];
+    // SAFETY: struct stat is 144 bytes, of which the first two words are st_dev and st_ino.
+    let answer = unsafe { raw::call(Sysno::fstat as u32, [fd as usize, stat.as_mut_ptr() as usize, 0, 0, 0, 0]) };
+    (answer == 0).then_some((stat[0], stat[1]))
 }
 
 /// Prints the line.
 pub fn print(worker: &Worker) {
     let stats = &worker.stats;
-    say!(
+    let mut line = Line::new();
+    let _ = write!(
+        line,
         "stats: threads={} peak={} switches={} parks_futex={} parks_sleep={} parks_poll={} parks_signal={} answered={} passed={}",
         stats.threads,
         stats.peak,
@@ -68,4 +117,5 @@ pub fn print(worker: &Worker) {
         stats.answered,
         stats.passed
     );
+    line.send_to(stats.outlet.fd());
 }

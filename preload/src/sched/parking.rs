@@ -148,8 +148,7 @@ impl Parking {
     }
 
     /// Whether anyone waits for `key`.
-    #[cfg(test)]
-    fn has_waiter(&self, tasks: &Tasks, key: u64) -> bool {
+    pub fn has_waiter(&self, tasks: &Tasks, key: u64) -> bool {
         self.head(tasks, key).is_some()
     }
 

@@ -233,7 +233,6 @@ impl Worker {
             unsafe { self.cpu.set_fs_base(fs_base) };
         }
         self.current = id;
-        self.preemption.switched();
         if let Some(frame) = resume.as_gate() {
             if float_control != self.loaded_float {
                 float_control.load();

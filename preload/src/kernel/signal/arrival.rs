@@ -3,7 +3,7 @@
 //! task goes on. Where that is depends on what was interrupted (`gate::place`): the program's code, or grivet's.
 
 use super::frame::{self, SigInfo, UContext};
-use super::{FAULTS, bit};
+use super::{FAULTS, SIG_DFL, bit};
 use crate::arch::x86_64::frame::RED_ZONE;
 use crate::arch::x86_64::gate::{self, Place};
 use crate::arch::x86_64::user_memory;
@@ -135,13 +135,14 @@ fn interrupt_program(worker: *mut Worker, info: SigInfo, is_fault: bool, is_tick
     // SAFETY: the program runs, so nothing of grivet's holds a reference to the worker.
     let worker = unsafe { &mut *worker };
     if is_tick {
-        let ready = !worker.run_queue.is_empty()
-            || worker.timers.next_deadline().is_some_and(|deadline| deadline <= worker.clock.now());
-        if !worker.preemption.tick(worker.tasks.live) || !ready {
+        worker.preemption.tick(worker.tasks.live);
+        let is_due = |deadline| deadline <= worker.clock.now();
+        if worker.run_queue.is_empty() && !worker.timers.next_deadline().is_some_and(is_due) {
             return;
         }
     }
-    if is_fault && info.si_signo as u32 == SIGSEGV {
+    let handler = worker.signals.actions[info.si_signo as usize].handler;
+    if is_fault && info.si_signo as u32 == SIGSEGV && handler == SIG_DFL {
         overflow::report(worker, info.address(), context.registers.rsp);
     }
     let action = &worker.signals.actions[info.si_signo as usize];
