@@ -3,6 +3,7 @@
 
 use crate::activation;
 use core::ffi::{CStr, c_char, c_int, c_ulong, c_void};
+use core::sync::atomic::{AtomicPtr, Ordering};
 
 core::arch::global_asm!(
     ".pushsection .data.rel.ro.grivet_symbols,\"aw\",@progbits",
@@ -94,13 +95,32 @@ pub fn environment() -> impl Iterator<Item = &'static [u8]> {
     })
 }
 
-/// The next definition of `name` behind this library's.
-fn next(name: &CStr) -> Option<*mut c_void> {
-    const RTLD_NEXT: *mut c_void = -1isize as *mut c_void;
-    let dlsym = symbols().dlsym?;
-    // SAFETY: dlsym takes a handle and a C string.
-    let found = unsafe { dlsym(RTLD_NEXT, name.as_ptr()) };
-    (!found.is_null()).then_some(found)
+/// The next definition of a hooked function behind this library's, looked up once.
+struct Next {
+    name: &'static CStr,
+    found: AtomicPtr<c_void>,
+}
+
+impl Next {
+    const fn new(name: &'static CStr) -> Next {
+        Next { name, found: AtomicPtr::new(core::ptr::null_mut()) }
+    }
+
+    #[inline]
+    fn get(&self) -> Option<*mut c_void> {
+        let found = self.found.load(Ordering::Relaxed);
+        if found.is_null() { self.look_up() } else { Some(found) }
+    }
+
+    #[cold]
+    fn look_up(&self) -> Option<*mut c_void> {
+        const RTLD_NEXT: *mut c_void = -1isize as *mut c_void;
+        let dlsym = symbols().dlsym?;
+        // SAFETY: dlsym takes a handle and a C string.
+        let found = unsafe { dlsym(RTLD_NEXT, self.name.as_ptr()) };
+        self.found.store(found, Ordering::Relaxed);
+        (!found.is_null()).then_some(found)
+    }
 }
 
 /// Hook: the first thread wakes grivet. pthread_create(3)'s errors; EAGAIN if the C library's own cannot be found.
@@ -116,7 +136,8 @@ pub unsafe extern "C" fn pthread_create(
     argument: *mut c_void,
 ) -> c_int {
     type Create = unsafe extern "C" fn(*mut c_void, *const c_void, Start, *mut c_void) -> c_int;
-    let Some(create) = next(c"pthread_create") else { return raw_errno(syscalls::Errno::EAGAIN) };
+    static NEXT: Next = Next::new(c"pthread_create");
+    let Some(create) = NEXT.get() else { return raw_errno(syscalls::Errno::EAGAIN) };
     activation::wake_once();
     // SAFETY: it is the C library's function of this name and type; the caller vouches for the arguments.
     unsafe { core::mem::transmute::<*mut c_void, Create>(create)(thread, attributes, start, argument) }
@@ -131,7 +152,8 @@ pub unsafe extern "C" fn pthread_create(
 pub unsafe extern "C" fn thrd_create(thread: *mut c_void, start: ThreadStart, argument: *mut c_void) -> c_int {
     type Create = unsafe extern "C" fn(*mut c_void, ThreadStart, *mut c_void) -> c_int;
     const THRD_ERROR: c_int = 2;
-    let Some(create) = next(c"thrd_create") else { return THRD_ERROR };
+    static NEXT: Next = Next::new(c"thrd_create");
+    let Some(create) = NEXT.get() else { return THRD_ERROR };
     activation::wake_once();
     // SAFETY: it is the C library's function of this name and type; the caller vouches for the arguments.
     unsafe { core::mem::transmute::<*mut c_void, Create>(create)(thread, start, argument) }

@@ -6,6 +6,7 @@ use crate::arch::Frame;
 use crate::raw;
 use crate::report::say;
 use crate::rewrite::late;
+use crate::sched::arena::StackArena;
 use crate::sched::worker::Worker;
 use linux_raw_sys::general::{
     MADV_DONTNEED, MAP_ANONYMOUS, MAP_FIXED, MAP_FIXED_NOREPLACE, MAP_GROWSDOWN, MAP_PRIVATE, MAP_STACK, PROT_NONE,
@@ -52,6 +53,9 @@ pub fn mprotect(worker: &mut Worker, call: &mut Frame) -> Outcome {
 #[inline]
 pub fn munmap(worker: &mut Worker, call: &mut Frame) -> Outcome {
     let [address, length, ..] = call.arguments();
+    if worker.arena.contains(address, length) {
+        worker.discards.flush(&mut worker.arena);
+    }
     if let Some(answer) = worker.arena.unmap(address, length) {
         return answer.map(|()| 0).into();
     }
@@ -63,14 +67,70 @@ pub fn munmap(worker: &mut Worker, call: &mut Frame) -> Outcome {
     Outcome::Done(answer)
 }
 
-/// madvise(2): the C library drops the pages of a stack that its thread has left.
+/// madvise(2): the C library drops the pages of a stack that its thread is about to leave. That is put off, for the next
+/// thread often takes over the stack, and what lies below the stack pointer is nobody's.
 #[inline]
 pub fn madvise(worker: &mut Worker, call: &mut Frame) -> Outcome {
     let [address, length, advice, ..] = call.arguments();
-    if advice as u32 == MADV_DONTNEED
-        && let Some(answer) = worker.arena.discard(address, length)
-    {
-        return answer.map(|()| 0).into();
+    if advice as u32 != MADV_DONTNEED || !worker.arena.contains(address, length) {
+        return Outcome::Pass;
     }
-    Outcome::Pass
+    let end = address as u64 + length as u64;
+    let is_own_stack = end <= call.rsp && call.rsp - end < LEFT_ALONE;
+    if is_own_stack {
+        worker.discards.put_off(&mut worker.arena, address, length);
+        return Outcome::Done(0);
+    }
+    worker.arena.discard(address, length).map_or(Outcome::Pass, |answer| answer.map(|()| 0).into())
+}
+
+/// How far above the dropped pages the stack pointer of an ending thread may be: glibc leaves PTHREAD_STACK_MIN and a page.
+const LEFT_ALONE: u64 = 64 << 10;
+
+/// Stacks whose pages are still to be dropped.
+pub struct Discards {
+    ranges: [(usize, usize); Discards::ROOM],
+    count: usize,
+}
+
+impl Discards {
+    const ROOM: usize = 16;
+
+    pub const fn new() -> Discards {
+        Discards { ranges: [(0, 0); Discards::ROOM], count: 0 }
+    }
+
+    fn put_off(&mut self, arena: &mut StackArena, address: usize, length: usize) {
+        if self.count == Discards::ROOM {
+            self.flush(arena);
+        }
+        self.ranges[self.count] = (address, length);
+        self.count += 1;
+    }
+
+    /// The stack that ends at `top` has a new thread: nothing of it is to be dropped any more.
+    #[inline]
+    pub fn forget(&mut self, arena: &StackArena, top: u64) {
+        if self.count == 0 {
+            return;
+        }
+        let Some(slot) = arena.slot_of(top as usize - 1) else { return };
+        let mut place = 0;
+        while place < self.count {
+            if (slot.start..slot.start + slot.len).contains(&self.ranges[place].0) {
+                self.count -= 1;
+                self.ranges[place] = self.ranges[self.count];
+            } else {
+                place += 1;
+            }
+        }
+    }
+
+    /// Drops the pages of all of them.
+    pub fn flush(&mut self, arena: &mut StackArena) {
+        for (address, length) in self.ranges[..self.count].iter().copied() {
+            let _ = arena.discard(address, length);
+        }
+        self.count = 0;
+    }
 }

@@ -76,17 +76,20 @@ fn start(worker: &mut Worker, call: &Frame, request: &Request) -> Result<usize, 
     let id = worker.tasks.allocate(this)?;
     let tid = worker.tasks[id].tid;
     let frame = (request.stack_top - (RED_ZONE + size_of::<Frame>()) as u64) as *mut Frame;
-    let mut start = call.clone();
-    start.answer(0);
-    start.rsp = request.stack_top;
-    start.extended = u64::from(call.extended != 0);
     let current = worker.tasks.address(id) as usize;
-    let placed = user::write(frame as usize, &start)
+    // SAFETY: the top of the new thread's stack is the program's to give.
+    let placed = unsafe { user::copy(frame as usize, &raw const *call as usize, size_of::<Frame>()) }
         .and_then(|()| user::write(cpu::current_word(request.tls) as usize, &current));
     if let Err(errno) = placed {
         worker.tasks.release(id);
         return Err(errno);
     }
+    // SAFETY: the frame has just been written there.
+    let start = unsafe { &mut *frame };
+    start.answer(0);
+    start.rsp = request.stack_top;
+    start.extended = u64::from(call.extended != 0);
+    worker.discards.forget(&worker.arena, request.stack_top);
     if request.flags & u64::from(CLONE_PARENT_SETTID) != 0 {
         let _ = user::write(request.parent_tid as usize, &tid);
     }

@@ -20,6 +20,7 @@ impl Worker {
     /// Sleeps until something may have made a task ready, and makes it so.
     #[cold]
     pub fn idle(&mut self) {
+        self.discards.flush(&mut self.arena);
         self.arena.flush();
         if self.attention.load(Ordering::Relaxed) != 0 {
             signal::look_after(self);

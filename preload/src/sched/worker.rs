@@ -5,6 +5,7 @@ use crate::arch::x86_64::cpu::{Cpu, FloatControl};
 use crate::arch::{Frame, Resume};
 use crate::config::Config;
 use crate::kernel::identity::OpenNames;
+use crate::kernel::memory::Discards;
 use crate::kernel::poll::Pollers;
 use crate::kernel::signal::Signals;
 use crate::report::stats::Stats;
@@ -40,6 +41,7 @@ pub struct Worker {
     pub parking: Parking,
     pub timers: Timers,
     pub arena: StackArena,
+    pub discards: Discards,
     pub clock: Clock,
     pub cpu: Cpu,
     pub stats: Stats,
@@ -79,6 +81,7 @@ pub static WORKER: WorkerCell = WorkerCell(UnsafeCell::new(Worker {
     parking: Parking::new(),
     timers: Timers::new(),
     arena: StackArena::new(),
+    discards: Discards::new(),
     clock: Clock::new(),
     cpu: Cpu::NONE,
     stats: Stats::new(),

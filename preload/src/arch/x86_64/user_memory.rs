@@ -30,10 +30,48 @@ global_asm!(
     ".hidden grivet_user_copy",
     ".globl grivet_user_copy",
     "grivet_user_copy:",
-    "mov rcx, rdx",
-    ".hidden grivet_user_copy_at",
-    ".globl grivet_user_copy_at",
-    "grivet_user_copy_at: rep movsb",
+    // 16 bytes a turn, then 8, then one by one; what is copied is short.
+    "cmp rdx, 16",
+    "jb 2f",
+    "1:",
+    ".hidden grivet_user_copy_load16",
+    ".globl grivet_user_copy_load16",
+    "grivet_user_copy_load16: movups xmm0, [rsi]",
+    ".hidden grivet_user_copy_store16",
+    ".globl grivet_user_copy_store16",
+    "grivet_user_copy_store16: movups [rdi], xmm0",
+    "add rsi, 16",
+    "add rdi, 16",
+    "sub rdx, 16",
+    "cmp rdx, 16",
+    "jae 1b",
+    "2:",
+    "cmp rdx, 8",
+    "jb 4f",
+    ".hidden grivet_user_copy_load8",
+    ".globl grivet_user_copy_load8",
+    "grivet_user_copy_load8: mov rax, [rsi]",
+    ".hidden grivet_user_copy_store8",
+    ".globl grivet_user_copy_store8",
+    "grivet_user_copy_store8: mov [rdi], rax",
+    "add rsi, 8",
+    "add rdi, 8",
+    "sub rdx, 8",
+    "4:",
+    "test rdx, rdx",
+    "jz 6f",
+    "5:",
+    ".hidden grivet_user_copy_load1",
+    ".globl grivet_user_copy_load1",
+    "grivet_user_copy_load1: movzx eax, byte ptr [rsi]",
+    ".hidden grivet_user_copy_store1",
+    ".globl grivet_user_copy_store1",
+    "grivet_user_copy_store1: mov byte ptr [rdi], al",
+    "inc rsi",
+    "inc rdi",
+    "dec rdx",
+    "jnz 5b",
+    "6:",
     "xor eax, eax",
     "ret",
     ".hidden grivet_user_fault",
@@ -49,14 +87,28 @@ unsafe extern "C" {
     fn grivet_user_exchange(at: usize, old: u32, new: u32) -> u64;
     fn grivet_user_exchange_at();
     fn grivet_user_copy(to: usize, from: usize, length: usize) -> u64;
-    fn grivet_user_copy_at();
+    fn grivet_user_copy_load16();
+    fn grivet_user_copy_store16();
+    fn grivet_user_copy_load8();
+    fn grivet_user_copy_store8();
+    fn grivet_user_copy_load1();
+    fn grivet_user_copy_store1();
     fn grivet_user_fault();
 }
 
 /// Where to go on if a fault at `rip` was one of the accesses made here.
 pub fn fixup(rip: u64) -> Option<u64> {
-    let expected = [grivet_user_load_at, grivet_user_exchange_at, grivet_user_copy_at]
-        .map(|label: unsafe extern "C" fn()| label as *const () as u64);
+    let labels: [unsafe extern "C" fn(); 8] = [
+        grivet_user_load_at,
+        grivet_user_exchange_at,
+        grivet_user_copy_load16,
+        grivet_user_copy_store16,
+        grivet_user_copy_load8,
+        grivet_user_copy_store8,
+        grivet_user_copy_load1,
+        grivet_user_copy_store1,
+    ];
+    let expected = labels.map(|label| label as *const () as u64);
     expected.contains(&rip).then_some(grivet_user_fault as *const () as u64)
 }
 
