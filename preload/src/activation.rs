@@ -137,7 +137,7 @@ fn prepare(worker: &mut Worker, config: Config) -> Result<(), Errno> {
     worker.parking.prepare();
     worker.tasks.reserve()?;
     worker.pid = raw::getpid();
-    gate::set_process(worker.pid);
+    gate::set_kernel_thread(raw::gettid());
     worker.adopt_main(worker.cpu.fs_base(), raw::gettid())?;
     let current = worker.current;
     let main = &mut worker.tasks[current];

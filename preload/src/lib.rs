@@ -14,6 +14,10 @@
 //! of it: no std, an allocator of its own, raw system calls ([`raw`]), no lock, no unwinding. Functions that only the hooks
 //! call, in the program's own context, may use the C library, through weak references ([`symbols`]).
 #![cfg_attr(not(test), no_std)]
+#![cfg_attr(
+    test,
+    expect(dead_code, unused_imports, reason = "test builds leave out the hooks, from which most of this is reached")
+)]
 
 extern crate alloc;
 

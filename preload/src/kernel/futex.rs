@@ -115,6 +115,9 @@ fn wait(
         Err(errno) => return Outcome::Done(error(errno)),
     }
     let id = worker.current;
+    if shared && worker.shared_waiters.try_reserve(1).is_err() {
+        return Outcome::Done(error(Errno::ENOMEM));
+    }
     if let Some(deadline) = deadline {
         if worker.timers.insert(id, deadline).is_err() {
             return Outcome::Done(error(Errno::ENOMEM));

@@ -29,12 +29,11 @@ pub fn mmap(worker: &mut Worker, call: &mut Frame) -> Outcome {
     }
     // SAFETY: the program's own call.
     let answer = unsafe { raw::call(Sysno::mmap as u32, call.arguments()) };
-    if let Ok(mapped) = raw::check(answer) {
-        if let Some(Err(refused)) = late::mapped(mapped, length, protection, flags, fd, offset)
-            && !core::mem::replace(&mut worker.stats.said_late, true)
-        {
-            say!("a library loaded later cannot be rewritten ({refused}): its own system calls go to the kernel");
-        }
+    if let Ok(mapped) = raw::check(answer)
+        && let Some(Err(refused)) = late::mapped(mapped, length, protection, flags, fd, offset)
+        && !core::mem::replace(&mut worker.stats.said_late, true)
+    {
+        say!("a library loaded later cannot be rewritten ({refused}): its own system calls go to the kernel");
     }
     Outcome::Done(answer)
 }
@@ -44,6 +43,11 @@ pub fn mmap(worker: &mut Worker, call: &mut Frame) -> Outcome {
 pub fn mprotect(worker: &mut Worker, call: &mut Frame) -> Outcome {
     let [address, length, protection, ..] = call.arguments();
     if let Some(answer) = worker.arena.protect(address, length, protection as i32) {
+        if worker.arena.unguarded() > 0 && !core::mem::replace(&mut worker.stats.said_unguarded, true) {
+            say!(
+                "no more guard pages can be made on this kernel (before Linux 6.13): further threads' stacks have none"
+            );
+        }
         return answer.map(|()| 0).into();
     }
     Outcome::Pass

@@ -151,7 +151,10 @@ pub fn withdraw(worker: &mut Worker, id: TaskId) {
     worker.timers.remove(id);
     match worker.tasks[id].wait {
         Wait::Futex => futex::withdraw(worker, id),
-        Wait::Poll => worker.pollers.remove(id),
+        Wait::Poll => {
+            worker.pollers.remove(id);
+            worker.tasks[id].deadline = 0;
+        }
         Wait::Sleep | Wait::Signal | Wait::Nothing => {}
     }
 }

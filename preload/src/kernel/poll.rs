@@ -78,6 +78,9 @@ pub fn answer(worker: &mut Worker, call: &mut Frame, number: Sysno) -> Outcome {
         return Outcome::Done(ready);
     }
     let id = worker.current;
+    if worker.pollers.tasks.try_reserve(1).is_err() {
+        return Outcome::Done(error(Errno::ENOMEM));
+    }
     if let Some(span) = timeout {
         let deadline = worker.clock.now().saturating_add(span);
         if worker.timers.insert(id, deadline).is_err() {

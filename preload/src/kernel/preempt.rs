@@ -109,7 +109,7 @@ impl Preemption {
 
     /// Whether `info` announces the end of a slice.
     pub fn is_tick(&self, info: &SigInfo) -> bool {
-        info.si_code == SI_TIMER as i32 && info.value() == MARK
+        info.si_code == SI_TIMER && info.value() == MARK
     }
 
     /// A timer signal came while `live` tasks exist; the timer rests when there was one only for some time.

@@ -5,15 +5,18 @@ use crate::arch::Frame;
 use crate::arch::x86_64::gate;
 use crate::kernel::thread::Request;
 use crate::raw;
-use crate::report::stats;
+use crate::report::{say, stats};
 use crate::sched::task::{NONE, State};
 use crate::sched::worker::Worker;
-use linux_raw_sys::general::{CLONE_VFORK, CLONE_VM};
+use linux_raw_sys::general::{CLONE_THREAD, CLONE_VFORK, CLONE_VM};
 use linux_raw_sys::prctl::PR_SET_NAME;
 use syscalls::Sysno;
 
 /// clone(2) or clone3(2) that does not make a thread.
 pub fn clone(worker: &mut Worker, call: &mut Frame, request: &Request) -> Outcome {
+    if request.flags & u64::from(CLONE_THREAD) != 0 && !core::mem::replace(&mut worker.stats.said_clone, true) {
+        say!("a thread without thread-local storage of its own, made by clone, stays the kernel's");
+    }
     if request.flags & u64::from(CLONE_VM) != 0 {
         return share_memory(worker, request.flags & u64::from(CLONE_VFORK) != 0);
     }
@@ -69,7 +72,7 @@ fn become_child(worker: &mut Worker) {
     // SAFETY: the name ends with a zero byte.
     unsafe { raw::call(Sysno::prctl as u32, [PR_SET_NAME as usize, name.as_ptr() as usize, 0, 0, 0, 0]) };
     worker.pid = raw::getpid();
-    gate::set_process(worker.pid);
+    gate::set_kernel_thread(raw::gettid());
     let task = &mut worker.tasks[current];
     task.tid = worker.pid as u32;
     task.state = State::Running;

@@ -70,12 +70,14 @@ pub fn wake_sleeper(worker: &mut Worker, id: TaskId, now: u64) {
             return;
         }
     }
+    worker.tasks[id].deadline = 0;
     worker.wake(id, 0);
 }
 
 /// Ends a sleep by a signal: writes how much of a relative one is left. The result is EINTR.
 pub fn interrupt_sleeper(worker: &mut Worker, id: TaskId) -> isize {
-    let (clock, deadline) = (worker.tasks[id].sleep_clock, worker.tasks[id].deadline);
+    let clock = worker.tasks[id].sleep_clock;
+    let deadline = core::mem::take(&mut worker.tasks[id].deadline);
     let there = worker.clock.read(clock as i32).unwrap_or(deadline);
     let call = worker.frame_of(id);
     let is_nanosleep = call.number() == syscalls::Sysno::nanosleep as u32;
@@ -90,8 +92,8 @@ pub fn interrupt_sleeper(worker: &mut Worker, id: TaskId) -> isize {
 /// sched_yield(2): behind all ready tasks. Sleepers that are due and files that are ready are seen first, so that a loop of
 /// yields makes everyone progress.
 pub fn sched_yield(worker: &mut Worker, call: &mut Frame) -> Outcome {
-    if !worker.timers.is_empty() {
-        worker.expire_timers();
+    if worker.has_something_to_look_for() {
+        worker.look_around();
     }
     if worker.run_queue.is_empty() {
         // Alone: let another process have the processor, as natively; and keep files and shared futexes moving.

@@ -3,13 +3,14 @@
 use super::say;
 use crate::sched::worker::Worker;
 
-/// Says so if the fault at `address` was in the guard below the running task's stack. `rsp` is where its stack pointer is.
-pub fn report(worker: &Worker, address: u64, rsp: u64) {
-    let Some(slot) = worker.arena.slot_of(address as usize) else { return };
+/// Says so if the fault at `address` was in the guard below the running task's stack; whether it was. `rsp` is where its stack
+/// pointer is.
+pub fn report(worker: &Worker, address: u64, rsp: u64) -> bool {
+    let Some(slot) = worker.arena.slot_of(address as usize) else { return false };
     // The stack pointer may have jumped past the guard's end, into it, or still be just above.
     let is_near = (slot.start as u64..(slot.start + slot.len) as u64).contains(&rsp) || rsp.abs_diff(address) < 1 << 20;
     if address as usize >= slot.start + slot.guard_len || !is_near {
-        return;
+        return false;
     }
     let task = &worker.tasks[worker.current];
     say!(
@@ -18,4 +19,5 @@ pub fn report(worker: &Worker, address: u64, rsp: u64) {
         worker.name_of(worker.current).escape_ascii(),
         (slot.len - slot.guard_len) / 1024
     );
+    true
 }

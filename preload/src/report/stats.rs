@@ -25,6 +25,10 @@ pub struct Stats {
     pub said_futex: bool,
     /// That a library loaded later could not be rewritten has been said.
     pub said_late: bool,
+    /// That a thread stays the kernel's has been said.
+    pub said_clone: bool,
+    /// That stacks go without guards has been said.
+    pub said_unguarded: bool,
 }
 
 impl Stats {
@@ -42,6 +46,8 @@ impl Stats {
             outlet: Outlet::NONE,
             said_futex: false,
             said_late: false,
+            said_unguarded: false,
+            said_clone: false,
         }
     }
 

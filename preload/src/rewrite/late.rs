@@ -16,7 +16,7 @@ use core::slice;
 use core::sync::atomic::{AtomicBool, Ordering};
 
 use linux_raw_sys::elf::{ELFCLASS, ELFMAG, EM_CURRENT, ET_DYN, Elf_Ehdr, Elf_Phdr, PF_X, PT_LOAD};
-use linux_raw_sys::general::{MAP_ANONYMOUS, MAP_PRIVATE, PROT_EXEC, PROT_READ};
+use linux_raw_sys::general::{MAP_ANONYMOUS, MAP_DENYWRITE, MAP_PRIVATE, PROT_EXEC, PROT_READ};
 
 use super::object::Object;
 use super::patch::{self, PatchedText};
@@ -53,7 +53,9 @@ pub fn mapped(
     fd: i32,
     offset: usize,
 ) -> Option<Result<Summary, Refused>> {
-    if fd < 0 || flags & MAP_ANONYMOUS != 0 || flags & MAP_PRIVATE == 0 {
+    // The dynamic linker's mark: it keeps the files that programs map for themselves, which may be empty, from being read here.
+    const LINKERS: u32 = MAP_PRIVATE | MAP_DENYWRITE;
+    if fd < 0 || flags & MAP_ANONYMOUS != 0 || flags & LINKERS != LINKERS {
         return None;
     }
     let mut arrivals = ARRIVALS.lock();

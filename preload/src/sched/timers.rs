@@ -21,13 +21,15 @@ pub struct OutOfMemory;
 #[derive(Clone, Copy)]
 struct Entry {
     deadline: u64,
-    sequence: u64,
+    /// Counts insertions and wraps around: among equal deadlines, those that are nearer to the past came first.
+    sequence: u32,
     task: u32,
 }
 
 impl Entry {
     fn is_before(&self, other: &Self) -> bool {
-        (self.deadline, self.sequence) < (other.deadline, other.sequence)
+        let came_before = (self.sequence.wrapping_sub(other.sequence) as i32) < 0;
+        self.deadline < other.deadline || (self.deadline == other.deadline && came_before)
     }
 }
 
@@ -37,7 +39,7 @@ pub struct Timers {
     /// Where in the heap a task stands, indexed by task id.
     position: Vec<u32>,
     /// How many insertions there were; orders equal deadlines.
-    sequence: u64,
+    sequence: u32,
 }
 
 impl Timers {
@@ -47,7 +49,8 @@ impl Timers {
     }
 
     /// Makes room so that tasks with ids below `tasks` can all sleep at once without further memory.
-    pub fn reserve(&mut self, tasks: usize) -> Result<(), OutOfMemory> {
+    #[cfg(test)]
+    fn reserve(&mut self, tasks: usize) -> Result<(), OutOfMemory> {
         self.heap.try_reserve(tasks.saturating_sub(self.heap.len())).map_err(|_| OutOfMemory)?;
         self.grow_positions(tasks)
     }
@@ -58,7 +61,7 @@ impl Timers {
         self.grow_positions(task as usize + 1)?;
         debug_assert_eq!(self.position[task as usize], ABSENT, "a task sleeps once at a time");
         let entry = Entry { deadline, sequence: self.sequence, task };
-        self.sequence += 1;
+        self.sequence = self.sequence.wrapping_add(1);
         self.heap.push(entry);
         self.rise(self.heap.len() - 1, entry);
         Ok(())
@@ -92,7 +95,8 @@ impl Timers {
     }
 
     /// How many tasks sleep.
-    pub fn len(&self) -> usize {
+    #[cfg(test)]
+    fn len(&self) -> usize {
         self.heap.len()
     }
 

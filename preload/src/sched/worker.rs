@@ -211,7 +211,7 @@ impl Worker {
     }
 
     /// Timers that are due, files that are ready, shared futexes that have changed.
-    fn look_around(&mut self) {
+    pub fn look_around(&mut self) {
         self.until_look = SWITCHES_BETWEEN_LOOKS;
         if !self.timers.is_empty() {
             self.expire_timers();
@@ -274,6 +274,12 @@ impl Worker {
         let name = own.unwrap_or(&self.name);
         let end = name.iter().position(|&byte| byte == 0).unwrap_or(name.len());
         &name[..end]
+    }
+
+    /// Whether a look around could make a task ready.
+    pub fn has_something_to_look_for(&self) -> bool {
+        let is_due = |deadline| deadline <= self.clock.now();
+        !self.pollers.is_empty() || !self.shared_waiters.is_empty() || self.timers.next_deadline().is_some_and(is_due)
     }
 
     /// Asks for a look at what has happened before any task goes on.

@@ -32,8 +32,8 @@
 //!
 //! ## A child that shares memory
 //! Between `vfork` (or `posix_spawn`'s `clone`) and the child's `exec`, the child runs in this memory with this task's
-//! thread-local storage. `Task::shares_memory` is set then; such a caller is told from the parent by its process id, and all its
-//! calls go to the kernel.
+//! thread-local storage. `Task::shares_memory` is set then; such a caller is told from the parent by the id that the kernel
+//! gives it, and all its calls go to the kernel.
 
 use super::frame::{Frame, RED_ZONE};
 use crate::sched::task::Task;
@@ -108,10 +108,10 @@ macro_rules! gate {
             "push rcx\n",
             "push rax\n",
             "push r11\n",
-            "mov eax, {getpid}\n",
+            "mov eax, {gettid}\n",
             "syscall\n",
             "pop r11\n",
-            "cmp eax, dword ptr [rip + grivet_process]\n",
+            "cmp eax, dword ptr [rip + grivet_kernel_thread]\n",
             "pop rax\n",
             "pop rcx\n",
             "lea rsp, [rsp + {red_zone}]\n",
@@ -142,11 +142,11 @@ core::arch::global_asm!(
     ".size grivet_current, 8",
     "grivet_current: .zero 8",
     ".popsection",
-    ".pushsection .bss.grivet_process,\"aw\",@nobits",
+    ".pushsection .bss.grivet_kernel_thread,\"aw\",@nobits",
     ".balign 4",
-    ".hidden grivet_process",
-    ".globl grivet_process",
-    "grivet_process: .zero 4",
+    ".hidden grivet_kernel_thread",
+    ".globl grivet_kernel_thread",
+    "grivet_kernel_thread: .zero 4",
     ".popsection",
     ".pushsection .text.grivet_gate,\"ax\",@progbits",
     gate!("grivet_gate_narrow", "0"),
@@ -268,7 +268,7 @@ core::arch::global_asm!(
     shares_memory = const offset_of!(Task, shares_memory),
     stack_top = const offset_of!(Worker, stack_top),
     attention = const offset_of!(Worker, attention),
-    getpid = const syscalls::Sysno::getpid as u32,
+    gettid = const syscalls::Sysno::gettid as u32,
     enter = sym crate::kernel::enter,
     attend = sym crate::kernel::attend,
     the_worker = sym crate::sched::worker::WORKER,
@@ -288,7 +288,7 @@ unsafe extern "C" {
     fn grivet_idle_check();
     fn grivet_idle_syscall();
     fn grivet_idle_skip();
-    static mut grivet_process: i32;
+    static mut grivet_kernel_thread: i32;
 }
 
 /// The addresses of the two gates: (for C libraries, for all other code).
@@ -301,10 +301,10 @@ pub fn restorer() -> usize {
     grivet_restorer as *const () as usize
 }
 
-/// Records the process that grivet's tasks belong to; a child that only shares memory has another id.
-pub fn set_process(pid: i32) {
+/// Records the kernel thread that is the worker; a child that only shares memory is another.
+pub fn set_kernel_thread(tid: i32) {
     // SAFETY: a plain word, written by the only kernel thread at activation and after fork.
-    unsafe { grivet_process = pid };
+    unsafe { grivet_kernel_thread = tid };
 }
 
 /// A system call by which the worker sleeps. It returns −EINTR at once if `attention` is, or becomes, non-zero before

@@ -78,7 +78,8 @@ pub unsafe extern "C" fn arrive(signal: i32, info: *const SigInfo, context: *mut
     let (inside, is_tick) = unsafe { (is_inside(&*worker, context), (*worker).preemption.is_tick(&info)) };
     let place = gate::place(context.registers.rip);
     if is_fault && inside {
-        internal_fault(signal, context);
+        // SAFETY: the process is about to die; nothing of the worker is used that could be half changed.
+        internal_fault(unsafe { &*worker }, &info, context);
         return;
     }
     match place {
@@ -136,8 +137,7 @@ fn interrupt_program(worker: *mut Worker, info: SigInfo, is_fault: bool, is_tick
     let worker = unsafe { &mut *worker };
     if is_tick {
         worker.preemption.tick(worker.tasks.live);
-        let is_due = |deadline| deadline <= worker.clock.now();
-        if worker.run_queue.is_empty() && !worker.timers.next_deadline().is_some_and(is_due) {
+        if worker.run_queue.is_empty() && !worker.has_something_to_look_for() {
             return;
         }
     }
@@ -176,9 +176,13 @@ fn interrupt_program(worker: *mut Worker, info: SigInfo, is_fault: bool, is_tick
     }
 }
 
-/// A fault in grivet's own code is a bug: says where, and lets the process die as the fault would have it.
-fn internal_fault(signal: i32, context: &mut UContext) {
-    say!("internal error: signal {signal} at {:#x} in libgrivet.so; please report it", context.registers.rip);
-    super::delivery::default_in_kernel(signal as u32);
-    context.mask &= !(bit(signal as u32) | bit(SIGBUS) | bit(preempt::SIGNAL));
+/// A fault in grivet's own code: the gate had no room left on the task's stack, or it is a bug. Says which, and lets
+/// the process die as the fault would have it.
+fn internal_fault(worker: &Worker, info: &SigInfo, context: &mut UContext) {
+    let signal = info.si_signo as u32;
+    if !overflow::report(worker, info.address(), context.registers.rsp) {
+        say!("internal error: signal {signal} at {:#x} in libgrivet.so; please report it", context.registers.rip);
+    }
+    super::delivery::default_in_kernel(signal);
+    context.mask &= !(bit(signal) | bit(SIGBUS) | bit(preempt::SIGNAL));
 }

@@ -30,6 +30,8 @@ pub const ALWAYS_CAUGHT: u64 =
 
 /// Makes grivet's handler the kernel's for `signal`, with those of the program's `flags` that the kernel acts on.
 pub fn catch(signals: &mut Signals, signal: u32, flags: u64) {
+    // The slice timer must not be seen by calls that the kernel can restart.
+    let flags = if signal == preempt::SIGNAL { flags | u64::from(SA_RESTART) } else { flags };
     let kept = flags & u64::from(SA_RESTART | SA_NOCLDSTOP | SA_NOCLDWAIT);
     let action = Action {
         handler: arrive as *const () as u64,

@@ -191,7 +191,7 @@ fn lay_frame(worker: &mut Worker, id: TaskId, info: SigInfo, action: &Action, ol
     let place = match (resume.as_gate(), resume.as_signal()) {
         (Some(call), _) => {
             // SAFETY: as above.
-            let call = unsafe { (*call).clone() };
+            let call = unsafe { *call };
             frame::make_below(&call, worker.tasks[id].float_control, alternate.unwrap_or(rsp))?
         }
         (_, Some(place)) => match alternate {

@@ -18,7 +18,7 @@ use crate::kernel::preempt;
 use crate::raw::{self, SignalSet};
 use crate::sched::task::{State, TaskId};
 use crate::sched::worker::Worker;
-use alloc::vec::Vec;
+use alloc::collections::VecDeque;
 use core::ops::Range;
 use core::sync::atomic::Ordering;
 use frame::{SigInfo, SignalFrame, StackT};
@@ -66,12 +66,12 @@ impl Action {
 #[derive(Default)]
 pub struct Pending {
     pub set: SignalSet,
-    queue: Vec<SigInfo>,
+    queue: VecDeque<SigInfo>,
 }
 
 impl Pending {
     pub const fn new() -> Pending {
-        Pending { set: 0, queue: Vec::new() }
+        Pending { set: 0, queue: VecDeque::new() }
     }
 
     /// Adds one.
@@ -82,7 +82,7 @@ impl Pending {
             return;
         }
         self.set |= bit;
-        self.queue.push(info);
+        self.queue.push_back(info);
     }
 
     /// Takes the first of `wanted`: lowest number first, oldest of that number first.
@@ -93,7 +93,7 @@ impl Pending {
         }
         let signal = candidates.trailing_zeros() as i32 + 1;
         let place = self.queue.iter().position(|info| info.si_signo == signal)?;
-        let info = self.queue.remove(place);
+        let info = self.queue.remove(place)?;
         if !self.queue.iter().any(|info| info.si_signo == signal) {
             self.set &= !bit(signal as u32);
         }
@@ -233,7 +233,7 @@ pub fn attend(worker: &mut Worker, resume: Resume) -> Resume {
         worker.tasks[current].extra.as_ref().is_some_and(|extra| extra.pending.set != 0);
     let resume = worker.tasks[current].resume;
     if worker.preemption.take_slice_over() && resume.as_signal().is_some() {
-        worker.expire_timers();
+        worker.look_around();
         if !worker.run_queue.is_empty() {
             let task = &mut worker.tasks[current];
             task.state = State::Ready;
