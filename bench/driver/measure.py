@@ -79,8 +79,18 @@ def measure(setting: Setting, row: Row, turns: int, progress) -> dict[str, Cell]
         for column, cell in cells.items():
             if not cell.failure:
                 progress(f"{row.key}: {column}, turn {number + 1} of {turns}")
+                if row.settle:
+                    settle()
                 turn(setting, row, column, cell)
     return cells
+
+
+def settle() -> None:
+    """Waits, 30 s at most, until the machine is idle: the kernel goes on for seconds to take apart the tens of thousands of threads that a native
+    run has made."""
+    for _ in range(60):
+        if processor_use() < 0.1:
+            return
 
 
 def processor_use() -> float:

@@ -3,7 +3,7 @@
 
 use crate::arch::x86_64::cpu::{self, Cpu};
 use crate::arch::x86_64::gate;
-use crate::config::Config;
+use crate::config::{Config, SpawnConfig};
 use crate::kernel::signal::calls::adopt;
 use crate::kernel::signal::frame::StackT;
 use crate::raw;
@@ -40,13 +40,35 @@ static CONFIG: ConfigCell = ConfigCell(UnsafeCell::new(Config::DEFAULT));
 #[cfg(not(test))]
 #[ctor::ctor(unsafe)]
 fn read_configuration() {
-    match Config::read(symbols::environment()) {
-        // SAFETY: the loader runs constructors one after the other, before main.
-        Ok(config) => unsafe { *CONFIG.0.get() = config },
+    let config = Config::read(symbols::environment());
+    let spawn = SpawnConfig::read(symbols::environment());
+    match config.and_then(|config| spawn.map(|spawn| (config, spawn))) {
+        Ok((config, spawn)) => {
+            // SAFETY: the loader runs constructors one after the other, before main.
+            unsafe { *CONFIG.0.get() = config };
+            if config.enabled && (spawn.spawn.is_some() || spawn.join.is_some()) {
+                begin_rules(&spawn);
+            }
+        }
         Err(complaint) => {
             say!("{complaint}");
             STATE.store(DECIDED, Ordering::Relaxed);
         }
+    }
+}
+
+/// Wakes grivet at once and puts the rules in force.
+#[cfg(not(test))]
+fn begin_rules(spawn: &SpawnConfig<'_>) {
+    wake_once();
+    // SAFETY: one thread runs, the program's first, and nothing of grivet's is at work.
+    let worker = unsafe { &mut *WORKER.get() };
+    if !worker.is_awake {
+        return;
+    }
+    match crate::spawn::begin(spawn) {
+        Ok(()) => worker.preemption.forbid(),
+        Err(refused) => say!("{refused}; running natively"),
     }
 }
 
@@ -108,6 +130,7 @@ fn wake(config: Config) -> Result<(), StayOut> {
     let word = cpu::current_word(worker.tasks[current].fs_base);
     // SAFETY: it is this thread's own thread-local word.
     unsafe { *word = worker.tasks.address(current) as usize };
+    worker.is_awake = true;
     Ok(())
 }
 
@@ -189,7 +212,7 @@ fn set_default_stack(size: usize) {
         say!("GRIVET_STACK: this C library has no default stack size to set; it stays as it is");
         return;
     };
-    let mut attributes = ThreadAttributes::blank();
+    let mut attributes = ThreadAttributes::BLANK;
     // SAFETY: the three functions take a pthread_attr_t, for which there is room.
     let done = unsafe {
         get(&raw mut attributes) == 0 && set_size(&raw mut attributes, size) == 0 && set(&raw const attributes) == 0

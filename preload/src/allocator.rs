@@ -1,4 +1,5 @@
-//! The heap of the preload library: `dlmalloc` over private anonymous mappings made by raw system calls.
+//! The heap of the preload library: `talc` over private anonymous mappings made by raw system calls. Large blocks are
+//! mappings of their own, so that vectors grow by mremap(2), without copies left behind, and give their memory back.
 //!
 //! grivet runs beneath libc: the program may be inside `malloc`, with its locks held, when it enters grivet. So nothing here calls
 //! libc, takes a lock that a task could hold while parked, or touches a thread-local. One flag guards the heap. The
@@ -11,12 +12,23 @@ use core::cell::UnsafeCell;
 use core::ffi::CStr;
 use core::ptr::null_mut;
 use core::sync::atomic::{AtomicBool, Ordering};
-use dlmalloc::{Allocator, Dlmalloc};
 use linux_raw_sys::general::{MAP_ANONYMOUS, MAP_PRIVATE, MREMAP_MAYMOVE, PROT_READ, PROT_WRITE};
 use linux_raw_sys::prctl::{PR_SET_VMA, PR_SET_VMA_ANON_NAME};
+use talc::DefaultBinning;
+use talc::base::Talc;
+use talc::base::binning::Binning;
+use talc::source::Source;
 
 /// How much address space the heap asks the kernel for at a time, in bytes. Pages cost memory only once touched.
 const GRANULARITY: usize = 1 << 20;
+
+/// Blocks from this size on, in bytes, are mappings of their own.
+const LARGE: usize = 128 << 10;
+
+/// More than talc needs for itself in a mapping, in bytes.
+const TALCS_OWN: usize = 16 << 10;
+
+const PAGE: usize = 4096;
 
 #[cfg(not(test))]
 #[global_allocator]
@@ -30,62 +42,43 @@ pub fn name_mapping(address: usize, length: usize, name: &CStr) {
     unsafe { raw::call(Sysno::prctl as u32, arguments) };
 }
 
-/// Where `dlmalloc` gets its memory: mmap(2), mremap(2) and munmap(2).
+/// Where `talc` gets its memory: one mapping after the other, none of which is given back.
+#[derive(Debug)]
 struct Mappings;
 
-impl Mappings {
-    /// mremap(2); false means that nothing changed.
-    fn resize(address: *mut u8, old: usize, new: usize, flags: u32) -> Option<*mut u8> {
-        // SAFETY: dlmalloc passes only mappings that this file made, and goes on with the address that is returned.
-        let answer = unsafe { raw::call(Sysno::mremap as u32, [address as usize, old, new, flags as usize, 0, 0]) };
-        raw::check(answer).ok().map(|address| address as *mut u8)
+// SAFETY: `acquire` makes raw system calls only, and reaches the heap through its argument only.
+unsafe impl Source for Mappings {
+    fn acquire<B: Binning>(talc: &mut Talc<Self, B>, layout: Layout) -> Result<(), ()> {
+        // Room for the block, its alignment, and what talc keeps for itself.
+        let wanted = layout.size().checked_add(layout.align()).and_then(|size| size.checked_add(TALCS_OWN)).ok_or(())?;
+        let size = wanted.checked_next_multiple_of(GRANULARITY).ok_or(())?;
+        let base = map(size).ok_or(())?;
+        // SAFETY: the mapping is new, and from here on talc's.
+        unsafe { talc.claim(base, size) }.map(drop).ok_or(())
     }
 }
 
-// SAFETY: `alloc` returns fresh memory of the size asked for or null; the others act on exactly the given range.
-unsafe impl Allocator for Mappings {
-    fn alloc(&self, size: usize) -> (*mut u8, usize, u32) {
-        // SAFETY: without MAP_FIXED the kernel picks unused addresses.
-        match unsafe { raw::mmap(0, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) } {
-            Ok(address) => {
-                name_mapping(address, size, c"grivet");
-                (address as *mut u8, size, 0)
-            }
-            Err(_) => (null_mut(), 0, 0),
-        }
-    }
+/// A new private mapping of `size` bytes, all zero.
+fn map(size: usize) -> Option<*mut u8> {
+    // SAFETY: without MAP_FIXED the kernel picks unused addresses.
+    let base = unsafe { raw::mmap(0, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) }.ok()?;
+    name_mapping(base, size, c"grivet");
+    Some(base as *mut u8)
+}
 
-    fn remap(&self, address: *mut u8, old: usize, new: usize, can_move: bool) -> *mut u8 {
-        Self::resize(address, old, new, if can_move { MREMAP_MAYMOVE } else { 0 }).unwrap_or(null_mut())
-    }
+/// Whether blocks of this layout are mappings of their own.
+fn is_large(layout: Layout) -> bool {
+    layout.size() >= LARGE && layout.align() <= PAGE
+}
 
-    fn free_part(&self, address: *mut u8, old: usize, new: usize) -> bool {
-        // SAFETY: dlmalloc gives up the range between `new` and `old`.
-        unsafe { raw::munmap(address as usize + new, old - new) }.is_ok()
-    }
-
-    fn free(&self, address: *mut u8, size: usize) -> bool {
-        // SAFETY: dlmalloc gives up the whole range.
-        unsafe { raw::munmap(address as usize, size) }.is_ok()
-    }
-
-    fn can_release_part(&self, _flags: u32) -> bool {
-        true
-    }
-
-    fn allocates_zeros(&self) -> bool {
-        true
-    }
-
-    fn page_size(&self) -> usize {
-        4096
-    }
+fn pages(size: usize) -> Option<usize> {
+    size.checked_next_multiple_of(PAGE)
 }
 
 /// A heap that kernel threads may share.
 struct Heap {
     busy: AtomicBool,
-    dlmalloc: UnsafeCell<Dlmalloc<Mappings>>,
+    talc: UnsafeCell<Talc<Mappings, DefaultBinning>>,
 }
 
 // SAFETY: `with` lets one kernel thread at a time reach the inner heap.
@@ -93,43 +86,75 @@ unsafe impl Sync for Heap {}
 
 impl Heap {
     const fn new() -> Self {
-        let mut dlmalloc = Dlmalloc::new_with_allocator(Mappings);
-        assert!(dlmalloc.set_granularity(GRANULARITY));
-        Self { busy: AtomicBool::new(false), dlmalloc: UnsafeCell::new(dlmalloc) }
+        Self { busy: AtomicBool::new(false), talc: UnsafeCell::new(Talc::new(Mappings)) }
     }
 
     #[inline]
-    fn with<T>(&self, action: impl FnOnce(&mut Dlmalloc<Mappings>) -> T) -> T {
+    fn with<T>(&self, action: impl FnOnce(&mut Talc<Mappings, DefaultBinning>) -> T) -> T {
         while self.busy.compare_exchange_weak(false, true, Ordering::Acquire, Ordering::Relaxed).is_err() {
             core::hint::spin_loop();
         }
         // SAFETY: the flag was clear and is now ours, and `action` never allocates, so this is the only reference.
-        let result = action(unsafe { &mut *self.dlmalloc.get() });
+        let result = action(unsafe { &mut *self.talc.get() });
         self.busy.store(false, Ordering::Release);
         result
     }
 }
 
-// SAFETY: every method passes the layout on unchanged to an allocator that keeps the same contract.
+// SAFETY: every block is either talc's, which keeps the same contract, or a mapping of its own; which of the two follows
+// from the layout, which callers pass unchanged.
 unsafe impl GlobalAlloc for Heap {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        if is_large(layout) {
+            return pages(layout.size()).and_then(map).unwrap_or(null_mut());
+        }
         // SAFETY: the caller vouches for a layout of non-zero size.
-        self.with(|heap| unsafe { heap.malloc(layout.size(), layout.align()) })
+        self.with(|talc| unsafe { talc.allocate(layout) }).map_or(null_mut(), |block| block.as_ptr())
     }
 
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
-        // SAFETY: the caller vouches for a layout of non-zero size.
-        self.with(|heap| unsafe { heap.calloc(layout.size(), layout.align()) })
+        // SAFETY: as the caller vouches.
+        let block = unsafe { self.alloc(layout) };
+        if !block.is_null() && !is_large(layout) {
+            // SAFETY: the block has just been allocated with this size; a mapping is zero already.
+            unsafe { block.write_bytes(0, layout.size()) };
+        }
+        block
     }
 
     unsafe fn dealloc(&self, address: *mut u8, layout: Layout) {
+        if is_large(layout) {
+            // SAFETY: the caller gives the block up, which is a whole mapping.
+            let _ = unsafe { raw::munmap(address as usize, layout.size().next_multiple_of(PAGE)) };
+            return;
+        }
         // SAFETY: the caller vouches that the block came from this heap with this layout.
-        self.with(|heap| unsafe { heap.free(address, layout.size(), layout.align()) });
+        self.with(|talc| unsafe { talc.deallocate(address, layout) });
     }
 
     unsafe fn realloc(&self, address: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        // SAFETY: the caller vouches that the block came from this heap with this layout, and that `size` is not zero.
-        self.with(|heap| unsafe { heap.realloc(address, layout.size(), layout.align(), size) })
+        let Ok(new) = Layout::from_size_align(size, layout.align()) else { return null_mut() };
+        match (is_large(layout), is_large(new)) {
+            (true, true) => {
+                let (Some(old), Some(size)) = (pages(layout.size()), pages(size)) else { return null_mut() };
+                let arguments = [address as usize, old, size, MREMAP_MAYMOVE as usize, 0, 0];
+                // SAFETY: the block is a whole mapping, and the caller goes on with the address that is returned.
+                raw::check(unsafe { raw::call(Sysno::mremap as u32, arguments) }).map_or(null_mut(), |at| at as *mut u8)
+            }
+            // SAFETY: the caller vouches that the block came from this heap with this layout, and that `size` is not zero.
+            (false, false) if self.with(|talc| unsafe { talc.try_realloc_in_place(address, layout, size) }) => address,
+            _ => {
+                // SAFETY: as above; the blocks do not overlap, and the shorter length is valid in both.
+                unsafe {
+                    let moved = self.alloc(new);
+                    if !moved.is_null() {
+                        core::ptr::copy_nonoverlapping(address, moved, layout.size().min(size));
+                        self.dealloc(address, layout);
+                    }
+                    moved
+                }
+            }
+        }
     }
 }
 
@@ -189,6 +214,24 @@ mod tests {
                 size *= 3;
             }
             heap.dealloc(block, layout(size, 8));
+        }
+    }
+
+    #[test]
+    fn contents_survive_growing_and_shrinking_across_the_size_of_mappings() {
+        let heap = Heap::new();
+        let sizes = [100, LARGE - 1, LARGE, 3 * LARGE, LARGE + 1, LARGE - 8, 500_000, 64];
+        // SAFETY: every access stays inside the smaller of the sizes before and after.
+        unsafe {
+            let mut block = heap.alloc(layout(sizes[0], 8));
+            block.write_bytes(0x5A, sizes[0]);
+            for pair in sizes.windows(2) {
+                block = heap.realloc(block, layout(pair[0], 8), pair[1]);
+                assert!(!block.is_null());
+                assert!(core::slice::from_raw_parts(block, 64).iter().all(|byte| *byte == 0x5A));
+                block.write_bytes(0x5A, pair[1]);
+            }
+            heap.dealloc(block, layout(64, 8));
         }
     }
 

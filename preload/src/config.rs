@@ -79,6 +79,63 @@ impl Config {
     }
 }
 
+/// What the user asked for with spawn rules: calls of named functions become tasks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct SpawnConfig<'a> {
+    /// `GRIVET_SPAWN=SYMBOL[=VALUE],…`
+    pub spawn: Option<&'a str>,
+    /// `GRIVET_JOIN=SYMBOL,…`
+    pub join: Option<&'a str>,
+    /// `GRIVET_LIMIT=N`: how many spawned calls may run at once.
+    pub limit: Option<u32>,
+    /// `GRIVET_SPAWN_STACK=SIZE`: stack of spawned calls in bytes.
+    pub stack: Option<usize>,
+    /// `GRIVET_PROGRESS=1|0`: a live line on the terminal.
+    pub progress: bool,
+}
+
+impl<'a> SpawnConfig<'a> {
+    /// Reads the variables as `Config::read` does.
+    pub fn read(environment: impl Iterator<Item = &'a [u8]>) -> Result<Self, Complaint<'a>> {
+        const LIMIT_ALLOWED: &str = "a number from 1 to 1000000";
+        let mut found = [None; 5];
+        const NAMES: [&[u8]; 5] =
+            [b"GRIVET_SPAWN=", b"GRIVET_JOIN=", b"GRIVET_LIMIT=", b"GRIVET_SPAWN_STACK=", b"GRIVET_PROGRESS="];
+        for entry in environment {
+            for (place, name) in found.iter_mut().zip(NAMES) {
+                if let Some(value) = entry.strip_prefix(name) {
+                    place.get_or_insert(value);
+                }
+            }
+        }
+        let [spawn, join, limit, stack, progress] = found;
+        let text = |variable, value: Option<&'a [u8]>| match value.filter(|value| !value.is_empty()) {
+            None => Ok(None),
+            Some(value) => match core::str::from_utf8(value) {
+                Ok(text) => Ok(Some(text)),
+                Err(_) => Err(Complaint::new(variable, value, "not UTF-8", "names of functions, separated by commas")),
+            },
+        };
+        let mut config =
+            SpawnConfig { spawn: text("GRIVET_SPAWN", spawn)?, join: text("GRIVET_JOIN", join)?, ..Self::default() };
+        if let Some(value) = limit {
+            let number = size(value).ok().filter(|number| (1..=1_000_000).contains(number));
+            let number = number.ok_or(Complaint::new("GRIVET_LIMIT", value, "not a limit", LIMIT_ALLOWED))?;
+            config.limit = Some(number as u32);
+        }
+        if let Some(value) = stack {
+            let size = stack_size(value)
+                .map_err(|problem| Complaint::new("GRIVET_SPAWN_STACK", value, problem, STACK_ALLOWED))?;
+            config.stack = Some(size);
+        }
+        if let Some(value) = progress {
+            config.progress =
+                either(value, b"1", b"0").ok_or(Complaint::new("GRIVET_PROGRESS", value, "unknown", "1 or 0"))?;
+        }
+        Ok(config)
+    }
+}
+
 const STACK_ALLOWED: &str = "64K to 1G, as 262144, 256K or 8M";
 
 fn either(value: &[u8], yes: &[u8], no: &[u8]) -> Option<bool> {

@@ -30,6 +30,7 @@ mod raw;
 mod report;
 mod rewrite;
 mod sched;
+mod spawn;
 mod symbols;
 
 /// A bug in grivet: there is nothing to unwind to beneath the C library.
@@ -45,7 +46,14 @@ fn panic(info: &core::panic::PanicInfo<'_>) -> ! {
     raw::exit_group(134)
 }
 
-// `alloc` was compiled for unwinding and names this function; with panic=abort nothing calls it. Hidden, lest it stand in
-// for the one of a program that links Rust's std dynamically.
+// `alloc` was compiled for unwinding and names these functions; with panic=abort nothing calls them. Hidden, lest they
+// stand in for those of the program.
 #[cfg(not(test))]
-core::arch::global_asm!(".globl rust_eh_personality", ".hidden rust_eh_personality", "rust_eh_personality: ud2",);
+core::arch::global_asm!(
+    ".globl rust_eh_personality",
+    ".hidden rust_eh_personality",
+    "rust_eh_personality: ud2",
+    ".globl _Unwind_Resume",
+    ".hidden _Unwind_Resume",
+    "_Unwind_Resume: ud2",
+);

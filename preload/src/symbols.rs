@@ -2,7 +2,7 @@
 //! references to what it asks of the C library in their context. Weak, because a program on another C library must still load.
 
 use crate::activation;
-use core::ffi::{CStr, c_char, c_int, c_ulong, c_void};
+use core::ffi::{CStr, c_char, c_int, c_long, c_ulong, c_void};
 use core::sync::atomic::{AtomicPtr, Ordering};
 
 core::arch::global_asm!(
@@ -26,6 +26,16 @@ core::arch::global_asm!(
     ".quad pthread_setattr_default_np",
     ".weak pthread_attr_setstacksize",
     ".quad pthread_attr_setstacksize",
+    ".weak pthread_attr_init",
+    ".quad pthread_attr_init",
+    ".weak pthread_attr_setdetachstate",
+    ".quad pthread_attr_setdetachstate",
+    ".weak __errno_location",
+    ".quad __errno_location",
+    ".weak syscall",
+    ".quad syscall",
+    ".weak abort",
+    ".quad abort",
     ".popsection",
 );
 
@@ -34,11 +44,69 @@ core::arch::global_asm!(
 pub struct ThreadAttributes([u8; 64]);
 
 impl ThreadAttributes {
-    pub fn blank() -> ThreadAttributes {
-        ThreadAttributes([0; 64])
+    pub const BLANK: ThreadAttributes = ThreadAttributes([0; 64]);
+}
+
+/// Attributes of detached threads with stacks of `stack` bytes (None: the default). None if the C library refuses.
+pub fn detached(stack: Option<usize>) -> Option<ThreadAttributes> {
+    const PTHREAD_CREATE_DETACHED: c_int = 1;
+    let table = symbols();
+    let mut attributes = ThreadAttributes::BLANK;
+    // SAFETY: the functions take a pthread_attr_t, for which there is room.
+    let done = unsafe {
+        table.pthread_attr_init?(&raw mut attributes) == 0
+            && table.pthread_attr_setdetachstate?(&raw mut attributes, PTHREAD_CREATE_DETACHED) == 0
+            && match stack {
+                Some(size) => table.pthread_attr_setstacksize?(&raw mut attributes, size) == 0,
+                None => true,
+            }
+    };
+    done.then_some(attributes)
+}
+
+/// errno of the running thread.
+pub fn errno() -> c_int {
+    // SAFETY: the address is the running thread's own errno.
+    symbols().errno_location.map_or(0, |location| unsafe { *location() })
+}
+
+/// Sets errno of the running thread.
+pub fn set_errno(errno: c_int) {
+    if let Some(location) = symbols().errno_location {
+        // SAFETY: as above.
+        unsafe { *location() = errno };
     }
 }
 
+/// A system call made as the program makes them, by syscall(2): it enters the gate. errno is changed.
+pub fn system_call(number: syscalls::Sysno, arguments: [usize; 4]) {
+    let [a, b, c, d] = arguments;
+    if let Some(syscall) = symbols().syscall {
+        // SAFETY: only futex calls on this library's own words are made this way.
+        unsafe { syscall(number as c_long, a, b, c, d) };
+    }
+}
+
+/// abort(3).
+pub fn abort() -> ! {
+    if let Some(abort) = symbols().abort {
+        // SAFETY: takes no arguments.
+        unsafe { abort() }
+    }
+    crate::raw::exit_group(134)
+}
+
+/// pthread_create(3) of the C library; its error number.
+pub fn create_thread(thread: *mut usize, attributes: &ThreadAttributes, start: Start, argument: *mut c_void) -> c_int {
+    let Some(create) = PTHREAD_CREATE.get() else { return raw_errno(syscalls::Errno::EAGAIN) };
+    let attributes = core::ptr::from_ref(attributes).cast();
+    // SAFETY: it is the C library's function of this name and type.
+    unsafe { core::mem::transmute::<*mut c_void, Create>(create)(thread.cast(), attributes, start, argument) }
+}
+
+static PTHREAD_CREATE: Next = Next::new(c"pthread_create");
+
+type Create = unsafe extern "C" fn(*mut c_void, *const c_void, Start, *mut c_void) -> c_int;
 type Start = extern "C" fn(*mut c_void) -> *mut c_void;
 type ThreadStart = extern "C" fn(*mut c_void) -> c_int;
 
@@ -53,6 +121,11 @@ pub struct Symbols {
     pub pthread_getattr_default_np: Option<unsafe extern "C" fn(*mut ThreadAttributes) -> c_int>,
     pub pthread_setattr_default_np: Option<unsafe extern "C" fn(*const ThreadAttributes) -> c_int>,
     pub pthread_attr_setstacksize: Option<unsafe extern "C" fn(*mut ThreadAttributes, usize) -> c_int>,
+    pthread_attr_init: Option<unsafe extern "C" fn(*mut ThreadAttributes) -> c_int>,
+    pthread_attr_setdetachstate: Option<unsafe extern "C" fn(*mut ThreadAttributes, c_int) -> c_int>,
+    errno_location: Option<unsafe extern "C" fn() -> *mut c_int>,
+    syscall: Option<unsafe extern "C" fn(c_long, usize, usize, usize, usize) -> c_long>,
+    abort: Option<unsafe extern "C" fn() -> !>,
 }
 
 unsafe extern "C" {
@@ -135,9 +208,7 @@ pub unsafe extern "C" fn pthread_create(
     start: Start,
     argument: *mut c_void,
 ) -> c_int {
-    type Create = unsafe extern "C" fn(*mut c_void, *const c_void, Start, *mut c_void) -> c_int;
-    static NEXT: Next = Next::new(c"pthread_create");
-    let Some(create) = NEXT.get() else { return raw_errno(syscalls::Errno::EAGAIN) };
+    let Some(create) = PTHREAD_CREATE.get() else { return raw_errno(syscalls::Errno::EAGAIN) };
     activation::wake_once();
     // SAFETY: it is the C library's function of this name and type; the caller vouches for the arguments.
     unsafe { core::mem::transmute::<*mut c_void, Create>(create)(thread, attributes, start, argument) }
@@ -150,16 +221,15 @@ pub unsafe extern "C" fn pthread_create(
 #[cfg(not(test))]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn thrd_create(thread: *mut c_void, start: ThreadStart, argument: *mut c_void) -> c_int {
-    type Create = unsafe extern "C" fn(*mut c_void, ThreadStart, *mut c_void) -> c_int;
+    type CreateC11 = unsafe extern "C" fn(*mut c_void, ThreadStart, *mut c_void) -> c_int;
     const THRD_ERROR: c_int = 2;
     static NEXT: Next = Next::new(c"thrd_create");
     let Some(create) = NEXT.get() else { return THRD_ERROR };
     activation::wake_once();
     // SAFETY: it is the C library's function of this name and type; the caller vouches for the arguments.
-    unsafe { core::mem::transmute::<*mut c_void, Create>(create)(thread, start, argument) }
+    unsafe { core::mem::transmute::<*mut c_void, CreateC11>(create)(thread, start, argument) }
 }
 
-#[cfg(not(test))]
 fn raw_errno(errno: syscalls::Errno) -> c_int {
     errno.into_raw()
 }

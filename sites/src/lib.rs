@@ -26,6 +26,19 @@ mod answered;
 mod awkward_neighbours;
 mod body;
 mod branches;
+mod entry;
+mod entry_callers;
+#[cfg(test)]
+mod entry_callers_tests;
+mod entry_flow;
+mod entry_padding;
+mod entry_stub;
+#[cfg(test)]
+mod entry_stub_tests;
+#[cfg(test)]
+mod entry_synthetic;
+#[cfg(test)]
+mod entry_tests;
 mod functions;
 mod go;
 mod jump_tables;
@@ -45,6 +58,9 @@ use branches::Outside;
 use functions::{Function, Functions};
 
 pub use answered::answered;
+pub use entry::{Entry, EntryReason, Redirect, entry};
+pub use entry_callers::{CallKind, CallSite, callers};
+pub use entry_stub::{ENTRY_STUB_LIMIT, EntryStub, Patch, encode_entry};
 pub use go::is_go;
 pub use stub::{STUB_LIMIT, Stub, encode, jump};
 

@@ -40,6 +40,7 @@ pub fn report(worker: &Worker, id: TaskId) {
 pub struct Preemption {
     timer: Option<i32>,
     armed: bool,
+    forbidden: bool,
     quiet: u32,
     slice_over: bool,
     said: bool,
@@ -57,14 +58,19 @@ struct SigEvent {
 
 impl Preemption {
     pub const fn new() -> Preemption {
-        Preemption { timer: None, armed: false, quiet: 0, slice_over: false, said: false }
+        Preemption { timer: None, armed: false, forbidden: false, quiet: 0, slice_over: false, said: false }
+    }
+
+    /// Tasks switch only where they block, from now on: spawn rules are in force.
+    pub fn forbid(&mut self) {
+        self.forbidden = true;
     }
 
     /// Starts the slices, unless they run.
     #[inline(always)]
     pub fn arm(&mut self) {
         self.quiet = 0;
-        if !self.armed {
+        if !self.armed && !self.forbidden {
             self.start();
         }
     }
@@ -143,6 +149,6 @@ impl Preemption {
 
     /// In the child of a fork there is no timer.
     pub fn forget(&mut self) {
-        *self = Preemption::new();
+        *self = Preemption { forbidden: self.forbidden, ..Preemption::new() };
     }
 }

@@ -11,6 +11,7 @@ use crate::kernel::{priority_inheritance, process};
 use crate::raw;
 use crate::sched::task::FIRST_TID;
 use crate::sched::worker::Worker;
+use crate::spawn;
 use linux_raw_sys::general::{
     CLONE_CHILD_CLEARTID, CLONE_CHILD_SETTID, CLONE_PARENT_SETTID, CLONE_SETTLS, CLONE_SIGHAND, CLONE_THREAD, CLONE_VM,
     FUTEX_BITSET_MATCH_ANY, FUTEX_OWNER_DIED, FUTEX_TID_MASK, FUTEX_WAITERS, clone_args,
@@ -131,6 +132,11 @@ pub fn exit(worker: &mut Worker, call: &mut Frame) -> Outcome {
         raw::exit_group(status);
     }
     release_robust_locks(worker);
+    for word in spawn::call::abandon(worker.tasks[id].fs_base) {
+        if word != 0 {
+            futex::wake_local(worker, word, i32::MAX, FUTEX_BITSET_MATCH_ANY);
+        }
+    }
     let task = &mut worker.tasks[id];
     let clear_tid = task.clear_tid;
     let mask = task.mask;

@@ -9,6 +9,7 @@
 //! No page is ever writable and executable at once: stubs are written before they become
 //! executable, and text loses its execute permission while jumps are written into it.
 
+mod entries;
 pub mod late;
 mod object;
 mod patch;
@@ -25,7 +26,8 @@ use object::Object;
 use patch::{Patch, PatchedText};
 use stubs::{Gate, Region};
 
-pub use object::{DlIteratePhdr, own_span, program_is_go};
+pub use entries::{EntryPatch, rewrite_entries};
+pub use object::{DlIteratePhdr, Loaded, all_loaded, own_span, program_is_go};
 
 /// What was found and done.
 #[derive(Clone, Copy, Debug, Default)]

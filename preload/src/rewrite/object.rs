@@ -2,7 +2,7 @@
 //! they are called, and which of them grivet has no business with.
 
 use alloc::vec::Vec;
-use core::ffi::{c_char, c_int, c_void};
+use core::ffi::{CStr, c_char, c_int, c_void};
 use core::mem;
 use core::ops::Range;
 use core::slice;
@@ -39,28 +39,52 @@ pub struct Object {
     c_library: bool,
 }
 
-/// The objects loaded now that are to be searched. Without a dynamic linker that can be asked there
-/// are none.
-pub fn loaded() -> Vec<Object> {
+/// A loaded object as the dynamic linker describes it.
+#[derive(Clone, Copy)]
+pub struct Loaded {
+    /// Its path; empty for the program itself.
+    pub name: &'static [u8],
+    pub bias: usize,
+    pub headers: &'static [Elf_Phdr],
+}
+
+impl Loaded {
+    /// The object's code and tables. `None` as for `Object::new`.
+    pub fn object(&self) -> Option<Object> {
+        // SAFETY: the dynamic linker vouches that what the headers describe is mapped.
+        unsafe { Object::new(self.bias, self.headers) }
+    }
+}
+
+/// All objects loaded now, the program first. Without a dynamic linker that can be asked there are none.
+pub fn all_loaded() -> Vec<Loaded> {
     unsafe extern "C" fn collect(info: *mut DlPhdrInfo, _size: usize, found: *mut c_void) -> c_int {
-        // SAFETY: the dynamic linker passes a valid record, and hands on `found` as `loaded` passed
+        // SAFETY: the dynamic linker passes a valid record, and hands on `found` as `all_loaded` passed
         // it. It holds its lock, so nothing more is done here.
-        let (info, found) = unsafe { (&*info, &mut *found.cast::<Vec<(usize, &'static [Elf_Phdr])>>()) };
+        let (info, found) = unsafe { (&*info, &mut *found.cast::<Vec<Loaded>>()) };
         if !info.headers.is_null() {
-            // SAFETY: the headers are `count` records in the object's memory, which is not unloaded
-            // while it is searched.
-            found.push((info.bias, unsafe { slice::from_raw_parts(info.headers, usize::from(info.count)) }));
+            // SAFETY: the headers are `count` records, and the name a string, in the object's memory, which is not
+            // unloaded while it is searched.
+            let (headers, name) = unsafe {
+                let name = if info.name.is_null() { &[] } else { CStr::from_ptr(info.name).to_bytes() };
+                (slice::from_raw_parts(info.headers, usize::from(info.count)), name)
+            };
+            found.push(Loaded { name, bias: info.bias, headers });
         }
         0
     }
 
-    let mut found: Vec<(usize, &'static [Elf_Phdr])> = Vec::new();
+    let mut found: Vec<Loaded> = Vec::new();
     if let Some(iterate) = symbols::dl_iterate_phdr() {
         // SAFETY: `collect` has the signature asked for, and `found` outlives the call.
         unsafe { iterate(collect, (&raw mut found).cast()) };
     }
-    // SAFETY: the dynamic linker vouches that what the headers describe is mapped.
-    found.into_iter().filter_map(|(bias, headers)| unsafe { Object::new(bias, headers) }).collect()
+    found
+}
+
+/// The objects loaded now that are to be searched.
+pub fn loaded() -> Vec<Object> {
+    all_loaded().iter().filter_map(Loaded::object).collect()
 }
 
 /// Whether the program itself, the first object of the dynamic linker's list, is Go code.

@@ -35,7 +35,12 @@ impl PatchedText {
     }
 
     pub fn contains(&self, window: &Window) -> bool {
-        self.start <= window.start as usize && window.end as usize <= self.start + self.length
+        self.holds(window.start as usize, (window.end - window.start) as usize)
+    }
+
+    /// Whether `length` bytes at `address` are in this text.
+    pub fn holds(&self, address: usize, length: usize) -> bool {
+        self.start <= address && address + length <= self.start + self.length
     }
 
     /// The bytes in `window`, which lies in this text, as they are now.

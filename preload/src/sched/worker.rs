@@ -57,6 +57,8 @@ pub struct Worker {
     pub pid: i32,
     /// Exit status that main gave when it ended before others.
     pub main_status: i32,
+    /// System calls are rewritten, and enter the gate.
+    pub is_awake: bool,
     /// That all tasks are stuck has been said.
     pub said_stuck: bool,
 }
@@ -94,6 +96,7 @@ pub static WORKER: WorkerCell = WorkerCell(UnsafeCell::new(Worker {
     name: [0; 16],
     pid: 0,
     main_status: 0,
+    is_awake: false,
     said_stuck: false,
 }));
 

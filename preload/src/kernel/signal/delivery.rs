@@ -8,8 +8,10 @@ use crate::arch::x86_64::frame::RED_ZONE;
 use crate::arch::x86_64::user_memory as user;
 use crate::kernel::{error, time, withdraw};
 use crate::raw;
+use crate::report::say;
 use crate::sched::task::{State, TaskId, Wait};
 use crate::sched::worker::Worker;
+use crate::spawn;
 use core::mem::offset_of;
 use linux_raw_sys::general::{SA_NODEFER, SA_ONSTACK, SA_RESETHAND, SA_RESTART, SIGSEGV, SS_DISABLE};
 use syscalls::{Errno, Sysno};
@@ -94,12 +96,20 @@ pub fn force(worker: &mut Worker, id: TaskId, info: SigInfo) {
     let action = worker.signals.actions[signal as usize];
     if !action.is_handled() || mask_of(worker, id) & bit(signal) != 0 {
         // Back to the faulting instruction, which the kernel then answers with death.
+        name_spawned_call(worker, id, signal);
         default_in_kernel(signal);
         let mask = mask_of(worker, id);
         set_mask(worker, id, mask & !bit(signal));
         return;
     }
     interrupt(worker, id, info);
+}
+
+/// Says in which spawned call a signal ended the program, if it was in one.
+fn name_spawned_call(worker: &Worker, id: TaskId, signal: u32) {
+    if let Some(name) = spawn::call::running_in(worker.tasks[id].fs_base) {
+        say!("a spawned call of {name} ends the program (signal {signal})");
+    }
 }
 
 /// Makes the kernel treat `signal` by its default action.
@@ -114,6 +124,7 @@ fn default_action(worker: &mut Worker, signal: u32) {
     if IGNORED_BY_DEFAULT & bit(signal) != 0 {
         return;
     }
+    name_spawned_call(worker, worker.current, signal);
     crate::kernel::process::ending(worker);
     default_in_kernel(signal);
     raw::set_signal_mask(!bit(signal));

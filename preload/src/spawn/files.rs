@@ -1,0 +1,97 @@
+//! The files of the loaded objects, mapped for reading while the symbols of rules are looked up: the names of static functions are
+//! in the files only, not in memory. Separate debug files are found where gdb finds them.
+
+use crate::raw;
+use crate::rewrite::Loaded;
+use alloc::string::String;
+use alloc::vec::Vec;
+use grivet_symbols::{ObjectFile, debug_file_names, debug_matches};
+use linux_raw_sys::general::{AT_FDCWD, MAP_PRIVATE, O_CLOEXEC, O_RDONLY, PROT_READ};
+use syscalls::Sysno;
+
+/// A file mapped for reading.
+struct Mapping {
+    start: usize,
+    length: usize,
+}
+
+impl Mapping {
+    /// Maps the file at `path`. None if it cannot be read.
+    fn open(path: &[u8]) -> Option<Mapping> {
+        let mut terminated: Vec<u8> = path.to_vec();
+        terminated.push(0);
+        let flags = (O_RDONLY | O_CLOEXEC) as usize;
+        // SAFETY: the path is a C string; fstat writes 144 bytes; the mapping is new.
+        unsafe {
+            let arguments = [AT_FDCWD as isize as usize, terminated.as_ptr() as usize, flags, 0, 0, 0];
+            let fd = raw::check(raw::call(Sysno::openat as u32, arguments)).ok()?;
+            let mut stat = [0u64; 18];
+            let known = raw::call(Sysno::fstat as u32, [fd, stat.as_mut_ptr() as usize, 0, 0, 0, 0]);
+            let length = stat[6] as usize;
+            let mapped = (known == 0 && length > 0).then(|| raw::mmap(0, length, PROT_READ, MAP_PRIVATE, fd as i32, 0));
+            raw::call(Sysno::close as u32, [fd, 0, 0, 0, 0, 0]);
+            mapped?.ok().map(|start| Mapping { start, length })
+        }
+    }
+
+    fn bytes(&self) -> &[u8] {
+        // SAFETY: mapped readable until this value is dropped. A file that shrinks meanwhile is not grivet's to prevent.
+        unsafe { core::slice::from_raw_parts(self.start as *const u8, self.length) }
+    }
+}
+
+impl Drop for Mapping {
+    fn drop(&mut self) {
+        // SAFETY: the bytes are borrowed from this value only.
+        let _ = unsafe { raw::munmap(self.start, self.length) };
+    }
+}
+
+/// One loaded object's file.
+pub struct File {
+    pub loaded: Loaded,
+    name: String,
+    file: Mapping,
+    debug: Option<Mapping>,
+    is_program: bool,
+}
+
+impl File {
+    /// The file of `loaded`, which is the program itself if it is the first.
+    pub fn open(loaded: Loaded, is_program: bool) -> Option<File> {
+        let path: &[u8] = if is_program { b"/proc/self/exe" } else { loaded.name };
+        let file = Mapping::open(path)?;
+        let debug = debug_file(file.bytes(), path);
+        let name = if is_program { "the program" } else { core::str::from_utf8(loaded.name).ok()? };
+        Some(File { loaded, name: String::from(name), file, debug, is_program })
+    }
+
+    /// As the symbol search takes it.
+    pub fn as_object(&self) -> ObjectFile<'_> {
+        ObjectFile {
+            name: &self.name,
+            bytes: self.file.bytes(),
+            debug: self.debug.as_ref().map(Mapping::bytes),
+            is_program: self.is_program,
+        }
+    }
+}
+
+/// The separate debug file of an object: by build-id below /usr/lib/debug, by name beside the object, in `.debug`, and below
+/// /usr/lib/debug.
+fn debug_file(object: &[u8], path: &[u8]) -> Option<Mapping> {
+    const ROOT: &[u8] = b"/usr/lib/debug/";
+    let names = debug_file_names(object);
+    let directory = &path[..path.iter().rposition(|&byte| byte == b'/').map_or(0, |slash| slash + 1)];
+    let mut places: Vec<Vec<u8>> = Vec::new();
+    if let Some(build_id) = &names.by_build_id {
+        places.push([ROOT, build_id.as_bytes()].concat());
+    }
+    if let Some(link) = &names.by_link {
+        let link = link.file_name.as_bytes();
+        places.push([directory, link].concat());
+        places.push([directory, b".debug/", link].concat());
+        places.push([ROOT, directory.strip_prefix(b"/").unwrap_or(directory), link].concat());
+    }
+    places.iter().filter_map(|place| Mapping::open(place)).find(|file| debug_matches(object, file.bytes()))
+}
