@@ -2,7 +2,8 @@
  * The blocking problem, as small as it gets: two tasks of two seconds each, one after the other, in a program
  * with a single thread. While a task waits, nothing else happens, so the program takes four seconds.
  *
- * Prints each step with the seconds since the start. Knows nothing of grivet.
+ * Prints each step with the seconds since the start. Knows nothing of grivet; `noinline` keeps `blocking_task` and
+ * `report` functions of their own, as functions of any size are.
  */
 #include <stdio.h>
 #include <time.h>
@@ -17,13 +18,17 @@ static double seconds_since_start(void)
     return (double)(now.tv_sec - start.tv_sec) + (double)(now.tv_nsec - start.tv_nsec) / 1e9;
 }
 
-/* Stands for anything that waits: a request, a query, a slow device. `noinline` keeps it a function of its own. */
-__attribute__((noinline)) int blocking_task(const char *name)
+/* Stands for anything that waits: a request, a query, a slow device. */
+__attribute__((noinline)) static void blocking_task(const char *name)
 {
-    printf("[%4.2f s] %s starts\n", seconds_since_start(), name);
+    printf("[%.2f s] %s starts\n", seconds_since_start(), name);
     sleep(2);
-    printf("[%4.2f s] %s finishes\n", seconds_since_start(), name);
-    return 0;
+    printf("[%.2f s] %s finishes\n", seconds_since_start(), name);
+}
+
+__attribute__((noinline)) static void report(void)
+{
+    printf("Total %.2f s\n", seconds_since_start());
 }
 
 int main(void)
@@ -32,6 +37,6 @@ int main(void)
     clock_gettime(CLOCK_MONOTONIC, &start);
     blocking_task("A");
     blocking_task("B");
-    printf("Total %.2f s\n", seconds_since_start());
+    report();
     return 0;
 }

@@ -187,8 +187,8 @@ mod tests {
     /// them is as the file's head describes it.
     fn moved(window: &Window, stub: &Stub) -> (Vec<Instruction>, Vec<Instruction>) {
         let syscall = stub.syscall_offset as usize;
-        let fixed = syscall - 21;
-        let entry = instructions(&stub.bytes[fixed..syscall - 8], STUB + fixed as u64);
+        let fixed = syscall - 29;
+        let entry = instructions(&stub.bytes[fixed..syscall - 16], STUB + fixed as u64);
         assert_eq!((entry[0].code(), entry[0].op0_register()), (Code::Lea_r64_m, Register::RCX));
         assert_eq!(entry[0].ip_rel_memory_address(), STUB + syscall as u64);
         assert_eq!((entry[1].code(), entry[1].ip_rel_memory_address()), (Code::Jmp_rm64, SLOT));
@@ -197,6 +197,8 @@ mod tests {
         let mut tail = instructions(&stub.bytes[syscall + 2..], STUB + syscall as u64 + 2);
         let last = tail.pop().unwrap();
         assert_eq!((last.code(), last.near_branch64()), (Code::Jmp_rel32_64, window.end));
+        let start = u64::from_le_bytes(stub.bytes[syscall - 16..syscall - 8].try_into().unwrap());
+        assert_eq!(start, window.start);
         let back = u64::from_le_bytes(stub.bytes[syscall - 8..syscall].try_into().unwrap());
         assert_eq!(back, if tail.is_empty() { window.end } else { STUB + syscall as u64 + 2 });
         (instructions(&stub.bytes[..fixed], STUB), tail)

@@ -23,6 +23,8 @@ pub(crate) type Numbered<'o, 'a> = (usize, &'o ObjectFile<'a>);
 /// Without an object in the rule the program comes first; a library is searched if the program has no such function. Of
 /// libraries that export the same name the one earlier in `objects` counts, as for the dynamic linker. An address without an
 /// object is the program's.
+///
+/// Demangling recurses as deep as a name is nested, within limits: 64 KiB of stack serve real programs, 128 KiB the worst name.
 pub fn find(rule: &Rule, objects: &[ObjectFile<'_>]) -> Result<Vec<Function>, FindError> {
     let groups = groups(rule, objects)?;
     if let Some(address) = address::parse(&rule.symbol) {

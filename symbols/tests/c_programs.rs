@@ -171,3 +171,20 @@ fn a_function_that_was_inlined_everywhere_is_said_to_be() {
     assert!(message("fetch", &[program(&bytes)]).starts_with("`fetch` was inlined into its callers"));
     assert!(message("fetcher", &[program(&bytes)]).starts_with("no function `fetcher`"));
 }
+
+#[test]
+fn a_damaged_file_is_an_error_or_has_fewer_names() {
+    let bytes = Workshop::new().c(TWO_TASKS);
+    for length in (0..bytes.len()).step_by(61) {
+        let cut = found("fetch", &[program(&bytes[..length])]);
+        assert!(cut.is_err(), "the symbol table is at the end of the file, which was cut at {length}");
+    }
+    for at in (0..bytes.len()).step_by(7) {
+        let mut bent = bytes.clone();
+        bent[at] ^= 0xff;
+        // Whatever is found, or said of it, a file cannot make the search panic.
+        for rule in ["fetch", "fetsh", "0x1140"] {
+            let _ = found(rule, &[program(&bent)]);
+        }
+    }
+}

@@ -8,6 +8,7 @@ use crate::report::say;
 use crate::rewrite::late;
 use crate::sched::arena::StackArena;
 use crate::sched::worker::Worker;
+use alloc::vec::Vec;
 use linux_raw_sys::general::{
     MADV_DONTNEED, MAP_ANONYMOUS, MAP_FIXED, MAP_FIXED_NOREPLACE, MAP_GROWSDOWN, MAP_PRIVATE, MAP_STACK, PROT_NONE,
     PROT_READ, PROT_WRITE,
@@ -58,7 +59,7 @@ pub fn mprotect(worker: &mut Worker, call: &mut Frame) -> Outcome {
 pub fn munmap(worker: &mut Worker, call: &mut Frame) -> Outcome {
     let [address, length, ..] = call.arguments();
     if worker.arena.contains(address, length) {
-        worker.discards.flush(&mut worker.arena);
+        worker.discards.forget(&worker.arena, address + length);
     }
     if let Some(answer) = worker.arena.unmap(address, length) {
         return answer.map(|()| 0).into();
@@ -81,8 +82,7 @@ pub fn madvise(worker: &mut Worker, call: &mut Frame) -> Outcome {
     }
     let end = address as u64 + length as u64;
     let is_own_stack = end <= call.rsp && call.rsp - end < LEFT_ALONE;
-    if is_own_stack {
-        worker.discards.put_off(&mut worker.arena, address, length);
+    if is_own_stack && worker.discards.put_off(&mut worker.arena, address, length) {
         return Outcome::Done(0);
     }
     worker.arena.discard(address, length).map_or(Outcome::Pass, |answer| answer.map(|()| 0).into())
@@ -91,50 +91,68 @@ pub fn madvise(worker: &mut Worker, call: &mut Frame) -> Outcome {
 /// How far above the dropped pages the stack pointer of an ending thread may be: glibc leaves PTHREAD_STACK_MIN and a page.
 const LEFT_ALONE: u64 = 64 << 10;
 
-/// Stacks whose pages are still to be dropped.
+/// Stacks whose pages are still to be dropped: a table with one place for each of the stacks that hash to it, so that
+/// all operations take the same short time. It is emptied when the worker is idle, and with every time slice.
 pub struct Discards {
-    ranges: [(usize, usize); Discards::ROOM],
+    /// Start of the stack's slot, and the range to drop.
+    places: Vec<(usize, usize, usize)>,
     count: usize,
 }
 
 impl Discards {
-    const ROOM: usize = 16;
+    const PLACES: usize = 1024;
 
     pub const fn new() -> Discards {
-        Discards { ranges: [(0, 0); Discards::ROOM], count: 0 }
+        Discards { places: Vec::new(), count: 0 }
     }
 
-    fn put_off(&mut self, arena: &mut StackArena, address: usize, length: usize) {
-        if self.count == Discards::ROOM {
-            self.flush(arena);
+    fn place(slot: usize) -> usize {
+        ((slot >> 12) as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) as usize >> 32 & (Discards::PLACES - 1)
+    }
+
+    /// Notes the range for later. False if it cannot be.
+    fn put_off(&mut self, arena: &mut StackArena, address: usize, length: usize) -> bool {
+        let Some(slot) = arena.slot_of(address) else { return false };
+        if self.places.is_empty() {
+            if self.places.try_reserve_exact(Discards::PLACES).is_err() {
+                return false;
+            }
+            self.places.resize(Discards::PLACES, (0, 0, 0));
         }
-        self.ranges[self.count] = (address, length);
-        self.count += 1;
+        let place = &mut self.places[Discards::place(slot.start)];
+        if place.0 == 0 {
+            self.count += 1;
+        } else if place.0 != slot.start {
+            let _ = arena.discard(place.1, place.2);
+        }
+        *place = (slot.start, address, length);
+        true
     }
 
-    /// The stack that ends at `top` has a new thread: nothing of it is to be dropped any more.
+    /// The stack that ends at `top` has a new thread, or is unmapped: nothing of it is to be dropped any more.
     #[inline]
-    pub fn forget(&mut self, arena: &StackArena, top: u64) {
+    pub fn forget(&mut self, arena: &StackArena, top: usize) {
         if self.count == 0 {
             return;
         }
-        let Some(slot) = arena.slot_of(top as usize - 1) else { return };
-        let mut place = 0;
-        while place < self.count {
-            if (slot.start..slot.start + slot.len).contains(&self.ranges[place].0) {
-                self.count -= 1;
-                self.ranges[place] = self.ranges[self.count];
-            } else {
-                place += 1;
-            }
+        let Some(slot) = arena.slot_of(top - 1) else { return };
+        let place = &mut self.places[Discards::place(slot.start)];
+        if place.0 == slot.start {
+            place.0 = 0;
+            self.count -= 1;
         }
     }
 
     /// Drops the pages of all of them.
     pub fn flush(&mut self, arena: &mut StackArena) {
-        for (address, length) in self.ranges[..self.count].iter().copied() {
-            let _ = arena.discard(address, length);
+        if self.count == 0 {
+            return;
         }
         self.count = 0;
+        for place in &mut self.places {
+            if core::mem::take(&mut place.0) != 0 {
+                let _ = arena.discard(place.1, place.2);
+            }
+        }
     }
 }

@@ -90,7 +90,7 @@ fn start(worker: &mut Worker, call: &Frame, request: &Request) -> Result<usize, 
     start.answer(0);
     start.rsp = request.stack_top;
     start.extended = u64::from(call.extended != 0);
-    worker.discards.forget(&worker.arena, request.stack_top);
+    worker.discards.forget(&worker.arena, request.stack_top as usize);
     if request.flags & u64::from(CLONE_PARENT_SETTID) != 0 {
         let _ = user::write(request.parent_tid as usize, &tid);
     }

@@ -10,20 +10,21 @@
 //!   +---------------------------+
 //!   | address of the Rule       |   pushed by the stub
 //!   +---------------------------+ <- rsp on arrival, 16-aligned
-//!   | xmm7 .. xmm0              |
-//!   | r10 rax r9 r8 rcx rdx     |
+//!   | xmm15 .. xmm0             |
+//!   | r11 r10 rax r9 r8 rcx rdx |
 //!   | rsi rdi                   |
 //!   +---------------------------+ <- Registers: rdi of spawn::call::decide
 //! ```
 //!
-//! `decide` says whether the function itself goes on (at `Rule::body`, with all registers restored) or the caller is
-//! given the rule's value at once.
+//! `decide` says whether the function itself goes on (at `Rule::body`) or the caller is given the rule's value at once. Either
+//! way all other registers are restored, those too that a call may change: compilers know what a function of the same
+//! file really changes, and keep values in the rest (GCC's -fipa-ra).
 
 use super::call::{Call, decide, finish};
 use super::rules::Rule;
 use core::mem::offset_of;
 
-/// The argument registers of a call, as the hook lays them down.
+/// The registers that a call may change, as the hook lays them down.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct Registers {
@@ -37,14 +38,17 @@ pub struct Registers {
     pub rax: u64,
     /// The static chain of nested functions.
     pub r10: u64,
-    pub xmm: [[u64; 2]; 8],
+    pub r11: u64,
+    padding: u64,
+    /// The first eight may be arguments.
+    pub xmm: [[u64; 2]; 16],
 }
 
 /// Bytes of stack arguments that a spawned call is given.
 pub const STACK_ARGUMENTS: usize = 256;
 
 const FRAME: usize = size_of::<Registers>();
-const _: () = assert!(FRAME % 16 == 0 && STACK_ARGUMENTS % 16 == 0);
+const _: () = assert!(FRAME.is_multiple_of(16) && STACK_ARGUMENTS.is_multiple_of(16));
 
 core::arch::global_asm!(
     ".pushsection .tbss,\"awT\",@nobits",
@@ -72,6 +76,7 @@ core::arch::global_asm!(
     "mov [rsp + {r9}], r9",
     "mov [rsp + {rax}], rax",
     "mov [rsp + {r10}], r10",
+    "mov [rsp + {r11}], r11",
     "movups [rsp + {xmm} + 0], xmm0",
     "movups [rsp + {xmm} + 16], xmm1",
     "movups [rsp + {xmm} + 32], xmm2",
@@ -80,19 +85,25 @@ core::arch::global_asm!(
     "movups [rsp + {xmm} + 80], xmm5",
     "movups [rsp + {xmm} + 96], xmm6",
     "movups [rsp + {xmm} + 112], xmm7",
+    "movups [rsp + {xmm} + 128], xmm8",
+    "movups [rsp + {xmm} + 144], xmm9",
+    "movups [rsp + {xmm} + 160], xmm10",
+    "movups [rsp + {xmm} + 176], xmm11",
+    "movups [rsp + {xmm} + 192], xmm12",
+    "movups [rsp + {xmm} + 208], xmm13",
+    "movups [rsp + {xmm} + 224], xmm14",
+    "movups [rsp + {xmm} + 240], xmm15",
     "mov rdi, rsp",
     "mov rsi, [rsp + {frame}]",
     "lea rdx, [rsp + {frame} + 16]",
     "call {decide}",
-    "test eax, eax",
-    "jnz 2f",
+    "mov r11, [rsp + {frame}]",
     "mov rdi, [rsp + {rdi}]",
     "mov rsi, [rsp + {rsi}]",
     "mov rdx, [rsp + {rdx}]",
     "mov rcx, [rsp + {rcx}]",
     "mov r8, [rsp + {r8}]",
     "mov r9, [rsp + {r9}]",
-    "mov rax, [rsp + {rax}]",
     "mov r10, [rsp + {r10}]",
     "movups xmm0, [rsp + {xmm} + 0]",
     "movups xmm1, [rsp + {xmm} + 16]",
@@ -102,16 +113,33 @@ core::arch::global_asm!(
     "movups xmm5, [rsp + {xmm} + 80]",
     "movups xmm6, [rsp + {xmm} + 96]",
     "movups xmm7, [rsp + {xmm} + 112]",
+    "movups xmm8, [rsp + {xmm} + 128]",
+    "movups xmm9, [rsp + {xmm} + 144]",
+    "movups xmm10, [rsp + {xmm} + 160]",
+    "movups xmm11, [rsp + {xmm} + 176]",
+    "movups xmm12, [rsp + {xmm} + 192]",
+    "movups xmm13, [rsp + {xmm} + 208]",
+    "movups xmm14, [rsp + {xmm} + 224]",
+    "movups xmm15, [rsp + {xmm} + 240]",
+    "test eax, eax",
+    "jnz 2f",
+    // The rule's word becomes the address to go on at.
+    "mov rax, [r11 + {body}]",
+    "mov [rsp + {frame}], rax",
+    "mov rax, [rsp + {rax}]",
+    "mov r11, [rsp + {r11}]",
     "add rsp, {frame}",
     ".cfi_adjust_cfa_offset -{frame}",
-    "pop r11",
-    ".cfi_adjust_cfa_offset -8",
-    "jmp qword ptr [r11 + {body}]",
+    "ret",
     "2:",
     ".cfi_def_cfa_offset {frame} + 16",
-    "mov r11, [rsp + {frame}]",
-    "mov rax, [r11 + {integer}]",
-    "movq xmm0, qword ptr [r11 + {double}]",
+    "mov rax, [r11 + {value}]",
+    "cmp dword ptr [r11 + {is_double}], 0",
+    "je 3f",
+    "movq xmm0, rax",
+    "mov rax, [rsp + {rax}]",
+    "3:",
+    "mov r11, [rsp + {r11}]",
     "add rsp, {frame} + 8",
     ".cfi_def_cfa_offset 8",
     "ret",
@@ -174,10 +202,11 @@ core::arch::global_asm!(
     r9 = const offset_of!(Registers, r9),
     rax = const offset_of!(Registers, rax),
     r10 = const offset_of!(Registers, r10),
+    r11 = const offset_of!(Registers, r11),
     xmm = const offset_of!(Registers, xmm),
     body = const offset_of!(Rule, body),
-    integer = const offset_of!(Rule, integer),
-    double = const offset_of!(Rule, double),
+    value = const offset_of!(Rule, value),
+    is_double = const offset_of!(Rule, is_double),
     rule = const offset_of!(Call, rule),
     registers = const offset_of!(Call, registers),
     stack = const offset_of!(Call, stack),

@@ -53,11 +53,11 @@ pub fn begin(config: &SpawnConfig<'_>) -> Result<(), Refused> {
         for wanted in parsed {
             let found =
                 find(&wanted, &objects).map_err(|error| Refused(format!("{variable}={}: {error}", wanted.symbol)))?;
-            let (integer, double) = match wanted.value {
-                Value::Integer(integer) => (integer, 0),
-                Value::Double(double) => (0, double.to_bits()),
+            let (value, is_double) = match wanted.value {
+                Value::Integer(integer) => (integer, false),
+                Value::Double(double) => (double.to_bits(), true),
             };
-            targets.extend(found.into_iter().map(|function| target(&files, function, kind, integer, double)));
+            targets.extend(found.into_iter().map(|function| target(&files, function, kind, value, is_double)));
         }
     }
     if config.spawn.is_none() {
@@ -69,7 +69,7 @@ pub fn begin(config: &SpawnConfig<'_>) -> Result<(), Refused> {
             rule
         });
         let found = of_libc.and_then(|rule| find(&rule, &objects).ok()).unwrap_or_default();
-        targets.extend(found.into_iter().map(|function| target(&files, function, kind, 0, 0)));
+        targets.extend(found.into_iter().map(|function| target(&files, function, kind, 0, false)));
     }
     let mut seen: Vec<u64> = Vec::new();
     let mut patches = Vec::new();
@@ -96,9 +96,9 @@ pub fn begin(config: &SpawnConfig<'_>) -> Result<(), Refused> {
     Ok(())
 }
 
-fn target(files: &[File], function: grivet_symbols::Function, kind: Kind, integer: u64, double: u64) -> Target {
+fn target(files: &[File], function: grivet_symbols::Function, kind: Kind, value: u64, is_double: bool) -> Target {
     let start = files[function.object].loaded.bias as u64 + function.address;
     // Rules live as long as the process: stubs hold their addresses.
-    let rule = Box::leak(Box::new(Rule { body: 0, integer, double, kind, name: function.name }));
+    let rule = Box::leak(Box::new(Rule { body: 0, value, is_double: u32::from(is_double), kind, name: function.name }));
     Target { object: function.object, function: start..start + function.size, rule }
 }

@@ -20,9 +20,9 @@ pub enum Kind {
 pub struct Rule {
     /// Where the function goes on behind its rewritten entry.
     pub body: u64,
-    /// What the caller of a spawned call gets in rax and xmm0.
-    pub integer: u64,
-    pub double: u64,
+    /// What the caller of a spawned call gets: in xmm0 if it is a double, else in rax.
+    pub value: u64,
+    pub is_double: u32,
     pub kind: Kind,
     pub name: String,
 }

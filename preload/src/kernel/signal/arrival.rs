@@ -137,6 +137,7 @@ fn interrupt_program(worker: *mut Worker, info: SigInfo, is_fault: bool, is_tick
     let worker = unsafe { &mut *worker };
     if is_tick {
         worker.preemption.tick(worker.tasks.live);
+        worker.discards.flush(&mut worker.arena);
         if worker.run_queue.is_empty() && !worker.has_something_to_look_for() {
             return;
         }
