@@ -153,6 +153,24 @@ def rows(python: str, quick: bool) -> list[Row]:
             pinned=True,
         )
     )
+    table.append(
+        Row(
+            "spawned-call",
+            "call spawned by a rule, and its end, 1,000 at most at once",
+            "ns",
+            "spawned_calls",
+            [count(1_000_000)],
+            pinned=True,
+            alone=True,
+            environment={
+                "GRIVET_SPAWN": "quick",
+                "GRIVET_JOIN": "all_done",
+                "GRIVET_LIMIT": "1000",
+                "GLIBC_TUNABLES": "glibc.pthread.stack_cache_size=17179869184",
+            },
+            note="with GLIBC_TUNABLES=glibc.pthread.stack_cache_size=17179869184, as `grivet run --spawn` sets it",
+        )
+    )
     for size, label in ((64 * KIB, "64K"), (8 * MIB, "8M")):
         table.append(
             Row(

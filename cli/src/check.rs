@@ -8,20 +8,27 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use crate::elf::{Elf, Kind};
+use crate::needed::Closure;
 use crate::options::{CheckOptions, Listing};
 use crate::program::{self, Program};
 use crate::sites::{self, Totals};
-use crate::status::Refusal;
-use crate::{host, library, needed, output};
+use crate::status::{Refusal, Status};
+use crate::{host, library, output, spawn_report};
 
 /// Exit statuses of `grivet check` (`status::CHECK_MEANINGS`).
-const WORKS: i32 = 0;
-const NO_EFFECT: i32 = 1;
-const REFUSED: i32 = 2;
+pub const WORKS: i32 = 0;
+pub const NO_EFFECT: i32 = 1;
+pub const REFUSED: i32 = 2;
 
 /// Prints the report and returns the exit status.
 pub fn check(options: &CheckOptions) -> i32 {
     let report = subject(options.program.as_os_str()).and_then(|subject| match (options.sites, subject) {
+        (_, Subject::Program(program)) if !options.spawn.is_empty() => spawn_report::of(&program, &options.spawn),
+        (_, Subject::Library(elf)) if !options.spawn.is_empty() => Err(Refusal::of(
+            Status::Usage,
+            &elf.path,
+            "is a library; give a program that is loaded with it, and the function as OBJECT:SYMBOL",
+        )),
         (None, Subject::Program(program)) => of_program(&program),
         (None, Subject::Library(elf)) => of_library(&elf),
         (Some(listing), Subject::Program(Program { binary: elf, .. }) | Subject::Library(elf)) => listed(&elf, listing),
@@ -57,20 +64,7 @@ fn subject(name: &OsStr) -> Result<Subject, Refusal> {
     program::inspect(name).map(Subject::Program)
 }
 
-/// A program or library with all that is loaded with it; itself first.
-struct Closure(Vec<Elf>);
-
 impl Closure {
-    fn of(path: &Path) -> Result<Self, Refusal> {
-        let first = Elf::open(path)?;
-        let libraries = needed::libraries(&first)?;
-        let mut objects = vec![first];
-        for path in libraries {
-            objects.push(Elf::open(&path)?);
-        }
-        Ok(Self(objects))
-    }
-
     fn totals(&self) -> Result<Totals, Refusal> {
         let mut totals = Totals::default();
         for object in &self.0 {
@@ -86,40 +80,65 @@ impl Closure {
             let imports = object.imports()?;
             loads_libraries |= imports.loads_libraries;
             if imports.makes_threads {
-                makers.push(file_name(&object.path));
+                makers.push(object.file_name());
             }
         }
         Ok((makers, loads_libraries))
     }
 }
 
-fn file_name(path: &Path) -> String {
-    path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
-}
-
 /// Lines of `name: value`, the values in one column.
 #[derive(Default)]
-struct Report(String);
+pub struct Report(pub String);
 
 impl Report {
-    fn line(&mut self, name: &str, value: impl std::fmt::Display) {
+    pub fn line(&mut self, name: &str, value: impl std::fmt::Display) {
         let _ = writeln!(self.0, "{:13}{value}", format!("{name}:"));
     }
 
+    /// Which file runs, and what starts it.
+    pub fn program(&mut self, program: &Program) {
+        self.line("program", program.binary.path.display());
+        if !program.via.is_empty() {
+            let via: Vec<_> = program.via.iter().map(|path| path.display().to_string()).collect();
+            self.line("started by", via.join(", "));
+            self.remark("programs that a script starts inherit grivet; they are not inspected here");
+        }
+    }
+
+    /// What of this host stands in the way, whatever the program: exit status and verdict.
+    pub fn host(&mut self) -> Option<(i32, String)> {
+        let host = host::allows_rewriting();
+        self.line("host", host.as_ref().map_or_else(String::as_str, |()| "code can be rewritten"));
+        let library = library::find();
+        self.line(
+            "library",
+            match &library {
+                Ok(path) => path.display().to_string(),
+                Err(refusal) => refusal.message.clone(),
+            },
+        );
+        if let Err(refusal) = &library {
+            let status = refusal.status as i32;
+            Some((REFUSED, format!("refused: no library to load (grivet run: exit status {status})")))
+        } else if std::env::var_os("GRIVET").is_some_and(|value| value == "off") {
+            Some((NO_EFFECT, "no effect: GRIVET=off is set; unset it".to_owned()))
+        } else if host.is_err() {
+            Some((NO_EFFECT, "no effect: the program will run natively".to_owned()))
+        } else {
+            None
+        }
+    }
+
     /// A remark on the line before.
-    fn remark(&mut self, text: &str) {
+    pub fn remark(&mut self, text: &str) {
         let _ = writeln!(self.0, "{:13}{text}", "");
     }
 }
 
 fn of_program(program: &Program) -> Result<(String, i32), Refusal> {
     let mut report = Report::default();
-    report.line("program", program.binary.path.display());
-    if !program.via.is_empty() {
-        let via: Vec<_> = program.via.iter().map(|path| path.display().to_string()).collect();
-        report.line("started by", via.join(", "));
-        report.remark("programs that a script starts inherit grivet; they are not inspected here");
-    }
+    report.program(program);
     let closure = Closure::of(&program.binary.path)?;
     report.line("C library", c_library(&closure));
     report.line("libraries", closure.0.len() - 1);
@@ -130,25 +149,12 @@ fn of_program(program: &Program) -> Result<(String, i32), Refusal> {
     if totals.refused > 0 {
         report.remark("a call at a refused site goes to the kernel and may block all threads: see --sites");
     }
-    let host = host::allows_rewriting();
-    report.line("host", host.as_ref().map_or_else(String::as_str, |()| "code can be rewritten"));
-    let library = library::find();
-    report.line(
-        "library",
-        match &library {
-            Ok(path) => path.display().to_string(),
-            Err(refusal) => refusal.message.clone(),
-        },
-    );
+    let obstacle = report.host();
 
-    let (status, verdict) = if let Err(refusal) = &library {
-        (REFUSED, format!("refused: no library to load (grivet run: exit status {})", refusal.status as i32))
+    let (status, verdict) = if let Some(obstacle) = obstacle {
+        obstacle
     } else if program.binary.go {
         (NO_EFFECT, "no effect: a Go program schedules its own threads, and Go code is left alone".to_owned())
-    } else if std::env::var_os("GRIVET").is_some_and(|value| value == "off") {
-        (NO_EFFECT, "no effect: GRIVET=off is set; unset it".to_owned())
-    } else if host.is_err() {
-        (NO_EFFECT, "no effect: the program will run natively".to_owned())
     } else if !makers.is_empty() {
         (WORKS, "works: the threads it makes become coroutines in one kernel thread".to_owned())
     } else if loads_libraries {
@@ -176,7 +182,7 @@ fn describe_threads(makers: &[String], loads_libraries: bool) -> String {
 fn c_library(closure: &Closure) -> String {
     const BANNER: &[u8] = b"GNU C Library";
     const VERSION: &str = "release version ";
-    let version = closure.0.iter().filter(|object| file_name(&object.path).starts_with("libc.so")).find_map(|object| {
+    let version = closure.0.iter().filter(|object| object.file_name().starts_with("libc.so")).find_map(|object| {
         let bytes = object.bytes();
         let banner = memchr::memmem::find(bytes, BANNER)?;
         let line = bytes[banner..].split(|&byte| byte == b'\n').next()?;
@@ -197,7 +203,7 @@ fn of_library(elf: &Elf) -> Result<(String, i32), Refusal> {
     let mut report = Report::default();
     report.line("library", elf.path.display());
     let imports = elf.imports()?;
-    let makers: Vec<String> = imports.makes_threads.then(|| file_name(&elf.path)).into_iter().collect();
+    let makers: Vec<String> = imports.makes_threads.then(|| elf.file_name()).into_iter().collect();
     report.line("threads", describe_threads(&makers, imports.loads_libraries));
     let totals = sites::totals(&sites::survey(elf)?);
     report.line("sites", totals);

@@ -5,6 +5,7 @@
 
 use std::ffi::OsStr;
 use std::fs::File;
+use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
@@ -52,17 +53,14 @@ impl Elf {
     /// Refuses with `Machine` what is not 64-bit x86-64, with `Format` what is damaged or neither program nor
     /// library, and with `NotExecutable` what cannot be read.
     pub fn open(path: &Path) -> Result<Self, Refusal> {
-        let unreadable = |error: std::io::Error| {
+        let unreadable = |error: io::Error| {
             Refusal::of(
                 Status::NotExecutable,
                 path,
                 format_args!("cannot be read for inspection ({error}); make it readable"),
             )
         };
-        let file = File::open(path).map_err(unreadable)?;
-        // SAFETY: the mapping is private and read-only. A program file that another process truncates
-        // meanwhile ends this command by SIGBUS, which is what the kernel does to a running program, too.
-        let bytes = unsafe { Mmap::map(&file) }.map_err(unreadable)?;
+        let bytes = map(path).map_err(unreadable)?;
         check_machine(path, &bytes)?;
         let (kind, go) = {
             let parsed = parse(&bytes).ok_or_else(|| damaged(path))?;
@@ -75,6 +73,17 @@ impl Elf {
     /// The parsed file; `open` has parsed it once already, so this fails only if the file was changed since.
     pub fn parsed(&self) -> Result<ElfFile64<'_, Endianness>, Refusal> {
         parse(&self.bytes).ok_or_else(|| damaged(&self.path))
+    }
+
+    /// Whether this is one of the C library's own objects, as the library tells them.
+    pub fn is_c_library(&self) -> bool {
+        let name = self.file_name().to_string();
+        ["libc.so", "libc-", "ld-linux", "libpthread", "libgcc_s"].iter().any(|prefix| name.starts_with(prefix))
+    }
+
+    /// The last part of its path.
+    pub fn file_name(&self) -> String {
+        self.path.file_name().unwrap_or(self.path.as_os_str()).to_string_lossy().into_owned()
     }
 
     pub fn bytes(&self) -> &[u8] {
@@ -103,6 +112,14 @@ pub struct Imports {
     pub makes_threads: bool,
     /// It imports dlopen or dlmopen.
     pub loads_libraries: bool,
+}
+
+/// The whole file, mapped for reading.
+pub fn map(path: &Path) -> io::Result<Mmap> {
+    let file = File::open(path)?;
+    // SAFETY: the mapping is private and read-only. A program file that another process truncates
+    // meanwhile ends this command by SIGBUS, which is what the kernel does to a running program, too.
+    unsafe { Mmap::map(&file) }
 }
 
 fn parse(bytes: &[u8]) -> Option<ElfFile64<'_, Endianness>> {

@@ -5,9 +5,11 @@
 //! | `options` | the command line |
 //! | `status`, `output` | exit statuses, messages |
 //! | `run` | `grivet run`: the environment, and becoming PROGRAM |
-//! | `check`, `sites` | `grivet check` and its tables |
+//! | `check`, `sites`, `spawn_report` | `grivet check`, `check --sites` and `check --spawn` |
+//! | `rules`, `calls` | the functions that spawn rules name, and their callers |
 //! | `program` | from a command name to the ELF file that runs, or the reason to refuse it |
 //! | `lookup`, `script`, `elf`, `secure` | PATH, `#!` lines, ELF files, secure execution |
+//! | `image`, `debug_file` | an ELF file's code, its separate debug file |
 //! | `needed`, `host`, `library` | a program's libraries, this host's limits, libgrivet.so itself |
 //! | `man` | the man pages |
 //!
@@ -17,9 +19,12 @@
 #![cfg_attr(not(test), no_main)]
 #![cfg_attr(test, allow(dead_code, unused_imports, reason = "`main` is not part of the test build"))]
 
+mod calls;
 mod check;
+mod debug_file;
 mod elf;
 mod host;
+mod image;
 mod library;
 mod lookup;
 mod man;
@@ -27,10 +32,12 @@ mod needed;
 mod options;
 mod output;
 mod program;
+mod rules;
 mod run;
 mod script;
 mod secure;
 mod sites;
+mod spawn_report;
 mod status;
 
 use clap::error::ErrorKind;

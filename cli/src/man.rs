@@ -10,10 +10,15 @@ use crate::options::Options;
 use crate::status::{CHECK_MEANINGS, MEANINGS, Refusal, Status};
 
 /// The environment variables that are not options of `run`, or that users set without `grivet run`.
-const VARIABLES: [(&str, &str); 6] = [
+const VARIABLES: [(&str, &str); 11] = [
     ("GRIVET", "on (the default) or off: whether threads become coroutines."),
     ("GRIVET_STACK", "Default stack size of new threads (--stack)."),
     ("GRIVET_STATS", "1 or 0: whether to print a line of statistics at exit (--stats)."),
+    ("GRIVET_SPAWN", "Functions whose calls become tasks: [OBJECT:]SYMBOL[=VALUE], separated by commas (--spawn)."),
+    ("GRIVET_JOIN", "Functions that wait for spawned calls: [OBJECT:]SYMBOL, separated by commas (--join)."),
+    ("GRIVET_LIMIT", "How many spawned calls may run at once, 1 to 1000000 (--limit)."),
+    ("GRIVET_SPAWN_STACK", "Stack size of spawned calls (--spawn-stack)."),
+    ("GRIVET_PROGRESS", "1 or 0: whether to show a live line about spawned calls (--progress)."),
     ("GRIVET_LIB", "Path of libgrivet.so. If not set: beside the grivet command, or in ../lib of it."),
     ("GLIBC_TUNABLES", "Tunables of glibc; --compact puts its own before those already set."),
     ("LD_PRELOAD", "Libraries to load first; grivet run puts libgrivet.so before those already set."),

@@ -17,10 +17,25 @@ const STANDARD_LOADER: &str = "/lib64/ld-linux-x86-64.so.2";
 /// Variables that would change what the loader prints or make it run code.
 const LOADER_VARIABLES: [&str; 4] = ["LD_PRELOAD", "LD_AUDIT", "LD_DEBUG", "LD_VERBOSE"];
 
+/// A program or library with all that is loaded with it; itself first.
+pub struct Closure(pub Vec<Elf>);
+
+impl Closure {
+    pub fn of(path: &Path) -> Result<Self, Refusal> {
+        let first = Elf::open(path)?;
+        let libraries = libraries(&first)?;
+        let mut objects = vec![first];
+        for path in libraries {
+            objects.push(Elf::open(&path)?);
+        }
+        Ok(Self(objects))
+    }
+}
+
 /// The paths of the libraries of `elf` and of its loader, in the loader's order; without the vDSO.
 ///
 /// Refuses with `NotFound`, which is also the loader's own exit status then, if one is missing: the loader stops at the first.
-pub fn libraries(elf: &Elf) -> Result<Vec<PathBuf>, Refusal> {
+fn libraries(elf: &Elf) -> Result<Vec<PathBuf>, Refusal> {
     let loader = match &elf.kind {
         Kind::Dynamic { loader } => loader.as_path(),
         Kind::Library => Path::new(STANDARD_LOADER),

@@ -1,13 +1,15 @@
 //! The command line: what can be asked of `grivet`, and the checks on the values given.
 //!
 //! Each option of `run` only sets the environment variable that its help names; libgrivet.so
-//! reads nothing else. The limits checked here are those that the library checks.
+//! reads nothing else. The limits checked here are those that the library checks; whether PROGRAM has the functions
+//! that rules name is for `rules`.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::builder::Styles;
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand, ValueEnum, value_parser};
+use grivet_symbols::{Value, parse_rules};
 
 /// Runs existing programs with their threads as coroutines.
 ///
@@ -77,6 +79,48 @@ pub struct RunOptions {
     /// The program to run and its arguments
     #[arg(required = true, trailing_var_arg = true, value_names = ["PROGRAM", "ARG"])]
     pub program: Vec<OsString>,
+
+    #[command(flatten)]
+    pub rules: RuleOptions,
+}
+
+/// Which functions' calls become tasks, and how.
+#[derive(Args, Debug, Default)]
+#[command(next_help_heading = "Spawn rules")]
+pub struct RuleOptions {
+    /// Let each call of a function run on its own while its caller goes on (GRIVET_SPAWN); may be repeated
+    ///
+    /// SYMBOL: a function of the program or of a library it is loaded with (libfoo.so:fetch); a demangled C++ or Rust name or the
+    /// end of one (app::fetch); an address (0x1234). The caller gets VALUE at once: an integer, as -1 or 0x10, or a double, as
+    /// 1.5; 0 if none is given. In a script these are functions of its interpreter. Rules are looked
+    /// up before the program is started; its libraries are found as `grivet check` does. Sets GRIVET_SPAWN, with commas between rules.
+    #[arg(long, value_name = "SYMBOL[=VALUE]", value_parser = spawn_rules)]
+    pub spawn: Vec<String>,
+
+    /// Where the program calls this function, wait for the spawned calls first (GRIVET_JOIN); may be repeated
+    ///
+    /// Only the task that made the calls waits. At its end the program waits for all of them anyway.
+    /// Sets GRIVET_JOIN, with commas between rules.
+    #[arg(long, value_name = "SYMBOL", value_parser = join_rules, requires = "spawn")]
+    pub join: Vec<String>,
+
+    /// Let at most N spawned calls run at once: 1 to 1000000 (GRIVET_LIMIT)
+    ///
+    /// At N running calls the caller of the next one waits for one to end. Sets GRIVET_LIMIT.
+    #[arg(long, value_name = "N", value_parser = value_parser!(u32).range(1..=1_000_000), requires = "spawn")]
+    pub limit: Option<u32>,
+
+    /// Stack size of spawned calls: 64K to 1G (GRIVET_SPAWN_STACK)
+    ///
+    /// Written as for --stack. Sets GRIVET_SPAWN_STACK.
+    #[arg(long, value_name = "SIZE", value_parser = stack_size, requires = "spawn")]
+    pub spawn_stack: Option<String>,
+
+    /// Show how many spawned calls run and are done, if stderr is a terminal (GRIVET_PROGRESS)
+    ///
+    /// Sets GRIVET_PROGRESS=1.
+    #[arg(long, requires = "spawn")]
+    pub progress: bool,
 }
 
 #[derive(Args, Debug)]
@@ -92,6 +136,13 @@ pub struct CheckOptions {
         default_missing_value = "refused"
     )]
     pub sites: Option<Listing>,
+
+    /// Say where a function is and whether its calls can be spawned, and warn of what its callers do; may be repeated
+    ///
+    /// Written as for run. A warning tells of a call in PROGRAM or its libraries whose caller goes on to use the result, or
+    /// passes the address of something on its stack. Calls through pointers are not seen.
+    #[arg(long, value_name = "SYMBOL[=VALUE]", value_parser = spawn_rules, conflicts_with = "sites")]
+    pub spawn: Vec<String>,
 
     /// The program, looked up in PATH, or a shared library
     #[arg(value_name = "PROGRAM")]
@@ -143,6 +194,22 @@ fn stack_size(text: &str) -> Result<String, String> {
     }
 }
 
+/// Accepts rules, one or several with commas between them; returned as written, since the library parses them again.
+fn spawn_rules(text: &str) -> Result<String, String> {
+    match parse_rules(text) {
+        Ok(rules) if rules.is_empty() => Err("names no function".to_owned()),
+        Ok(_) => Ok(text.to_owned()),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+/// Accepts rules as `spawn_rules` does, without values: a function that waits returns what it always did.
+fn join_rules(text: &str) -> Result<String, String> {
+    let rules = spawn_rules(text)?;
+    let has_value = parse_rules(text).is_ok_and(|rules| rules.iter().any(|rule| rule.value != Value::Integer(0)));
+    if has_value { Err("takes no VALUE; allowed: [OBJECT:]SYMBOL".to_owned()) } else { Ok(rules) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -190,6 +257,28 @@ mod tests {
             panic!("not run");
         };
         assert_eq!(run.program, ["prog", "--stats", "--", "-x"]);
+    }
+
+    #[test]
+    fn rules_are_accepted_as_the_library_reads_them() {
+        for text in ["f", "f=-1", "libfoo.so:f=0x10,g=1.5", "a::f(int, char)"] {
+            assert_eq!(spawn_rules(text).as_deref(), Ok(text));
+        }
+        for text in ["", " ", "f=", "f=x", "f,", ":f"] {
+            assert!(spawn_rules(text).is_err(), "{text:?} was accepted");
+        }
+        assert_eq!(join_rules("f,libfoo.so:g").as_deref(), Ok("f,libfoo.so:g"));
+        assert!(join_rules("f=1").is_err());
+    }
+
+    #[test]
+    fn each_rule_takes_one_argument() {
+        let options = Options::try_parse_from(["grivet", "run", "--spawn", "f=-1", "--spawn", "g", "prog", "h"])
+            .expect("valid command line");
+        let Command::Run(run) = options.command else {
+            panic!("not run");
+        };
+        assert_eq!((run.rules.spawn, run.program), (vec!["f=-1".into(), "g".into()], vec!["prog".into(), "h".into()]));
     }
 
     #[test]

@@ -12,8 +12,12 @@ use nix::errno::Errno;
 use nix::unistd::execve;
 
 use crate::options::RunOptions;
+use crate::rules::Rules;
 use crate::status::{Refusal, Status};
 use crate::{library, program};
+
+/// Lets glibc keep the stacks of all calls that have ended for the next ones: 40 MiB, its default, are five stacks.
+const SPAWN_TUNABLES: &str = "glibc.pthread.stack_cache_size=17179869184";
 
 /// Makes glibc's per-thread block smaller (see `--compact`; `GLIBC_TUNABLES` in the glibc manual, "Tunables").
 const COMPACT_TUNABLES: &str = "glibc.rtld.optional_static_tls=0:glibc.rtld.nns=1";
@@ -23,6 +27,7 @@ pub fn run(options: &RunOptions) -> Result<Infallible, Refusal> {
     let name = &options.program[0];
     let program = program::inspect(name)?;
     let library = library::find()?;
+    Rules::of_run(&program, &options.rules)?;
     let environment = environment(std::env::vars_os(), options, &library);
 
     let path = c_string(program.path.clone().into_os_string())?;
@@ -58,6 +63,21 @@ fn environment(
     }
     if options.stats {
         set(&mut variables, "GRIVET_STATS", |_| "1".into());
+    }
+    let rules = &options.rules;
+    for (name, value) in [
+        ("GRIVET_SPAWN", (!rules.spawn.is_empty()).then(|| rules.spawn.join(","))),
+        ("GRIVET_JOIN", (!rules.join.is_empty()).then(|| rules.join.join(","))),
+        ("GRIVET_LIMIT", rules.limit.map(|limit| limit.to_string())),
+        ("GRIVET_SPAWN_STACK", rules.spawn_stack.clone()),
+        ("GRIVET_PROGRESS", rules.progress.then(|| "1".to_owned())),
+    ] {
+        if let Some(value) = value {
+            set(&mut variables, name, |_| value.into());
+        }
+    }
+    if !rules.spawn.is_empty() {
+        set(&mut variables, "GLIBC_TUNABLES", |old| before(OsStr::new(SPAWN_TUNABLES), old, b""));
     }
     if options.compact {
         // The user's own tunables come last, and so win.
@@ -100,6 +120,7 @@ fn before(first: &OsStr, old: Option<&OsStr>, separators: &[u8]) -> OsString {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::options::RuleOptions;
 
     fn with(options: &RunOptions, inherited: &[(&str, &str)]) -> Vec<String> {
         let inherited = inherited.iter().map(|(name, value)| (OsString::from(name), OsString::from(value)));
@@ -110,7 +131,7 @@ mod tests {
     }
 
     fn plain() -> RunOptions {
-        RunOptions { stack: None, stats: false, compact: false, program: vec![] }
+        RunOptions { stack: None, stats: false, compact: false, rules: RuleOptions::default(), program: vec![] }
     }
 
     #[test]
@@ -134,6 +155,28 @@ mod tests {
         assert_eq!(
             with(&options, &[("GRIVET_STACK", "8M"), ("GRIVET_STATS", "0")]),
             ["LD_PRELOAD=/lib/libgrivet.so", "GRIVET_STACK=256K", "GRIVET_STATS=1"]
+        );
+    }
+
+    #[test]
+    fn rules_are_joined_by_commas() {
+        let rules = RuleOptions {
+            spawn: vec!["f=-1".into(), "a::g(int, char)".into()],
+            join: vec!["h".into()],
+            limit: Some(100),
+            spawn_stack: Some("64K".into()),
+            progress: true,
+        };
+        assert_eq!(
+            with(&RunOptions { rules, ..plain() }, &[("GRIVET_SPAWN", "old"), ("GRIVET_JOIN", "old")])[1..],
+            [
+                "GRIVET_SPAWN=f=-1,a::g(int, char)",
+                "GRIVET_JOIN=h",
+                "GRIVET_LIMIT=100",
+                "GRIVET_SPAWN_STACK=64K",
+                "GRIVET_PROGRESS=1",
+                "GLIBC_TUNABLES=glibc.pthread.stack_cache_size=17179869184"
+            ]
         );
     }
 

@@ -6,12 +6,12 @@
 use std::fmt::Write as _;
 use std::ops::{AddAssign, Range};
 
-use grivet_sites::{Image, Number, Segment, Site, Verdict, answered};
-use object::read::elf::ProgramHeader;
-use object::{Object as _, ObjectSymbol, SymbolKind, elf};
+use grivet_sites::{Number, Site, Verdict, answered};
+use object::{Object as _, ObjectSymbol, SymbolKind};
 use syscalls::Sysno;
 
 use crate::elf::Elf;
+use crate::image::Segments;
 use crate::options::Listing;
 use crate::status::Refusal;
 
@@ -65,29 +65,9 @@ pub fn survey(elf: &Elf) -> Result<Vec<Site>, Refusal> {
     if elf.go {
         return Ok(Vec::new());
     }
-    let file = elf.parsed()?;
-    let endian = file.endian();
-    let (mut text, mut data, mut eh_frame_hdr) = (Vec::new(), Vec::new(), None);
-    for header in file.elf_program_headers() {
-        let address = header.p_vaddr(endian);
-        match header.p_type(endian) {
-            elf::PT_LOAD => {
-                let bytes = header.data(endian, elf.bytes()).unwrap_or_default();
-                let flags = header.p_flags(endian);
-                if flags.contains(elf::PF_X) {
-                    text.push(Segment { address, bytes });
-                }
-                if flags.contains(elf::PF_R) {
-                    data.push(Segment { address, bytes });
-                }
-            }
-            elf::PT_GNU_EH_FRAME => eh_frame_hdr = Some(address),
-            _ => {}
-        }
-    }
-    let image = Image { text: &text, data: &data, eh_frame_hdr };
+    let segments = Segments::of(elf)?;
     let mut sites = Vec::new();
-    grivet_sites::find(&image, &answered, &mut |mut site| {
+    grivet_sites::find(&segments.image(), &answered, &mut |mut site| {
         // Sites outside any known function are refused whatever they call; those of no interest are no loss.
         if let (Number::Known(number), Verdict::Refused(_)) = (&site.number, &site.verdict)
             && !answered(*number)

@@ -12,6 +12,7 @@ use std::path::Path;
 #[repr(i32)]
 pub enum Status {
     Usage = 2,
+    Rule = 118,
     Static = 120,
     Secure = 121,
     Machine = 122,
@@ -23,8 +24,9 @@ pub enum Status {
 }
 
 /// Every status with its meaning, as `--help` and the man page list them.
-pub const MEANINGS: [(Status, &str); 9] = [
+pub const MEANINGS: [(Status, &str); 10] = [
     (Status::Usage, "wrong usage"),
+    (Status::Rule, "a --spawn or --join rule does not name one function of PROGRAM whose calls can be caught"),
     (Status::Static, "PROGRAM is statically linked: no loader reads LD_PRELOAD"),
     (Status::Secure, "PROGRAM is setuid, setgid or has file capabilities: LD_PRELOAD is ignored"),
     (Status::Machine, "PROGRAM is 32-bit or for another machine than x86-64"),
@@ -69,7 +71,10 @@ pub fn help_text() -> String {
 
 /// The exit statuses of `grivet check`.
 pub const CHECK_MEANINGS: [(i32, &str); 3] = [
-    (0, "it will work: PROGRAM makes threads, or can load libraries that do"),
+    (
+        0,
+        "it will work: PROGRAM makes threads, or can load libraries that do; the calls that --spawn names can be caught",
+    ),
     (1, "it will have no effect: PROGRAM makes no threads that grivet can see"),
     (2, "it is refused, or the usage was wrong"),
 ];

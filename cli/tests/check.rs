@@ -206,9 +206,12 @@ fn the_man_pages_and_help_name_every_exit_status_and_option() {
     let page = print(&["man"]);
     let run_page = print(&["man", "run"]);
     let help = print(&["--help"]);
+    for variable in ["GRIVET_SPAWN", "GRIVET_JOIN", "GRIVET_LIMIT", "GRIVET_SPAWN_STACK", "GRIVET_PROGRESS"] {
+        assert!(run_page.matches(variable).count() >= 2, "{variable} is with its option and among the variables");
+    }
     assert!(run_page.contains("EXIT STATUS") && run_page.contains("compact"), "{run_page}");
     assert!(print(&["man", "check"]).contains("sites"));
-    for status in ["120", "121", "122", "123", "124", "125", "126", "127"] {
+    for status in ["118", "120", "121", "122", "123", "124", "125", "126", "127"] {
         assert!(page.contains(status) && run_page.contains(status) && help.contains(status), "{status}");
     }
 }

@@ -8,7 +8,7 @@ use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Command;
 
-use common::{Workshop, refusal_line, stdout};
+use common::{Workshop, install, refusal_line, stdout};
 use nix::libc;
 
 /// Exits 0 if the kernel asked for secure execution.
@@ -111,7 +111,7 @@ fn a_missing_or_unfit_library() {
     }
     std::fs::create_dir(workshop.path("bin")).expect("directory made");
     let alone = workshop.path("bin/grivet");
-    std::fs::copy(env!("CARGO_BIN_EXE_grivet"), &alone).expect("copied");
+    install(Path::new(env!("CARGO_BIN_EXE_grivet")), &alone, 0o755);
     let output = workshop.command(&alone).args(["run", "true"]).env_remove("GRIVET_LIB").output();
     refusal_line(&output.expect("grivet runs"), 125);
 }
@@ -125,6 +125,19 @@ fn wrong_usage() {
         &["run", "--stack", "12Q", "true"],
         &["run", "--stack", "63K", "true"],
         &["run", "--unknown", "true"],
+        &["run", "--spawn", "true"],
+        &["run", "--spawn", "f=x", "true"],
+        &["run", "--spawn", "f,", "true"],
+        &["run", "--spawn", "", "true"],
+        &["run", "--join", "f", "true"],
+        &["run", "--spawn", "f", "--join", "g=1", "true"],
+        &["run", "--spawn", "f", "--limit", "0", "true"],
+        &["run", "--spawn", "f", "--limit", "1000001", "true"],
+        &["run", "--spawn", "f", "--spawn-stack", "1K", "true"],
+        &["run", "--limit", "2", "true"],
+        &["run", "--spawn-stack", "64K", "true"],
+        &["run", "--progress", "true"],
+        &["check", "--sites", "--spawn", "f", "true"],
         &["walk"],
         &["check"],
         &["check", "--sites=some", "true"],
@@ -179,7 +192,7 @@ fn programs_with_file_capabilities_are_refused_for_others_than_root() {
     }
     let program = workshop.compile("capable", SECURE, &[]);
     let grivet = workshop.path("grivet");
-    std::fs::copy(env!("CARGO_BIN_EXE_grivet"), &grivet).expect("copied");
+    install(Path::new(env!("CARGO_BIN_EXE_grivet")), &grivet, 0o755);
     // struct vfs_cap_data, revision 2: flags, then permitted and inheritable, low and high words.
     const EFFECTIVE_NET_RAW: [u32; 5] = [0x0200_0001, 1 << 13, 0, 0, 0];
     let value: Vec<u8> = EFFECTIVE_NET_RAW.iter().flat_map(|word| word.to_le_bytes()).collect();

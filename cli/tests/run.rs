@@ -3,9 +3,10 @@
 mod common;
 
 use std::os::unix::process::ExitStatusExt;
+use std::path::Path;
 use std::process::Command;
 
-use common::{Workshop, stdout};
+use common::{Workshop, install, stdout};
 
 fn run(workshop: &Workshop, arguments: &[&str]) -> std::process::Output {
     workshop.grivet().arg("run").args(arguments).output().expect("grivet runs")
@@ -150,7 +151,7 @@ fn the_library_is_found_beside_the_command_and_in_lib() {
         for path in [&command, &library] {
             std::fs::create_dir_all(path.parent().expect("a parent")).expect("directory made");
         }
-        std::fs::copy(env!("CARGO_BIN_EXE_grivet"), &command).expect("copied");
+        install(Path::new(env!("CARGO_BIN_EXE_grivet")), &command, 0o755);
         std::fs::copy(workshop.library(), &library).expect("copied");
         let output = workshop
             .command(&command)

@@ -67,7 +67,15 @@ fn begin_rules(spawn: &SpawnConfig<'_>) {
         return;
     }
     match crate::spawn::begin(spawn) {
-        Ok(()) => worker.preemption.forbid(),
+        Ok(()) => {
+            worker.preemption.forbid();
+            // The rules are this program's, not its children's.
+            for name in
+                [&b"GRIVET_SPAWN"[..], b"GRIVET_JOIN", b"GRIVET_LIMIT", b"GRIVET_SPAWN_STACK", b"GRIVET_PROGRESS"]
+            {
+                symbols::remove_from_environment(name);
+            }
+        }
         Err(refused) => say!("{refused}; running natively"),
     }
 }

@@ -47,6 +47,35 @@ impl ThreadAttributes {
     pub const BLANK: ThreadAttributes = ThreadAttributes([0; 64]);
 }
 
+/// Takes `NAME=…` out of the process's environment, so that its children do not inherit it.
+pub fn remove_from_environment(name: &[u8]) {
+    let environ = symbols().environ;
+    if environ.is_null() {
+        return;
+    }
+    // SAFETY: called by the constructor, when no other code reads the array; entries are moved down over the one removed, and
+    // the null pointer at the end moves with them.
+    unsafe {
+        let mut from = (*environ).cast_mut();
+        let mut to = from;
+        while !from.is_null() {
+            let entry = *from;
+            let is_named = !entry.is_null() && {
+                let text = CStr::from_ptr(entry).to_bytes();
+                text.strip_prefix(name).is_some_and(|rest| rest.first() == Some(&b'='))
+            };
+            if !is_named {
+                *to = entry;
+                to = to.add(1);
+            }
+            if entry.is_null() {
+                return;
+            }
+            from = from.add(1);
+        }
+    }
+}
+
 /// Attributes of detached threads with stacks of `stack` bytes (None: the default). None if the C library refuses.
 pub fn detached(stack: Option<usize>) -> Option<ThreadAttributes> {
     const PTHREAD_CREATE_DETACHED: c_int = 1;

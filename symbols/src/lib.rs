@@ -20,6 +20,7 @@ mod names;
 mod nearest;
 mod nesting;
 mod pattern;
+mod reserved;
 mod rule;
 
 use alloc::string::String;
@@ -28,6 +29,7 @@ pub use debug_file::{DebugFileNames, debug_file_names, debug_matches};
 pub use error::FindError;
 pub use find::find;
 pub use listing::{ListedFunction, all_functions};
+pub use reserved::{RESERVED, is_reserved};
 pub use rule::{Rule, RuleError, Value, parse_rule, parse_rules};
 
 /// An object of the program, as the caller has mapped it.

@@ -19,7 +19,7 @@ fn hundred_thousand_threads() {
 #[test]
 fn a_million_threads() {
     let program = Program::c("scale/many_threads").args(["1000000", "65536"]).alone();
-    let run = program.time_limit(120).under_grivet();
+    let run = program.time_limit(120).env("GRIVET_STATS", 1).under_grivet();
     assert_eq!(run.end, End::Exited(0));
     // On a slow machine main makes threads for more than ten seconds without a blocking call, which is worth a line.
     assert!(run.reports.iter().all(|line| line.contains("without a call that blocks")), "{:?}", run.reports);

@@ -1,8 +1,8 @@
 //! Builds test programs: C, C++, OpenMP and Rust sources and shared libraries, each once for its content.
 //!
-//! The result's file name holds a hash of the source, of `check.h` and of the command, so that a changed source is
-//! built anew and an unchanged one is not; it is written under a name of this process's own and renamed, since tests
-//! run in parallel processes.
+//! The result's file name holds a hash of the source, of `check.h`, of the command and of files that it names, so that
+//! a changed source is built anew and an unchanged one is not; it is written under a name of this process's own and
+//! renamed, since tests run in parallel processes.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
@@ -52,15 +52,20 @@ pub fn programs_directory() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("programs")
 }
 
-/// Builds `programs/NAME.EXTENSION` unless that has been done, and returns the result's path.
-pub fn compile(language: Language, name: &str) -> PathBuf {
+/// Builds `programs/NAME.EXTENSION`, with further OPTIONS for the compiler, unless that has been done, and returns the
+/// result's path.
+pub fn compile(language: Language, name: &str, options: &[&str]) -> PathBuf {
     let source = programs_directory().join(name).with_extension(language.extension());
     let mut hasher = DefaultHasher::new();
     for file in [&source, &programs_directory().join("check.h")] {
         let content = std::fs::read(file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
         content.hash(&mut hasher);
     }
-    (language.command(), language.libraries()).hash(&mut hasher);
+    (language.command(), language.libraries(), options).hash(&mut hasher);
+    // Options may name further sources or libraries.
+    for file in options.iter().filter_map(|option| std::fs::read(option).ok()) {
+        file.hash(&mut hasher);
+    }
 
     let directory = crate::target_directory().join("tests-programs");
     std::fs::create_dir_all(&directory).expect("a directory for test programs");
@@ -70,10 +75,11 @@ pub fn compile(language: Language, name: &str) -> PathBuf {
         return result;
     }
     let unfinished = directory.join(format!("{base}-{}-{:?}", std::process::id(), std::thread::current().id()));
-    let [compiler, options @ ..] = language.command() else { unreachable!("a command has a first word") };
+    let [compiler, first @ ..] = language.command() else { unreachable!("a command has a first word") };
     let output = Command::new(compiler)
-        .args(options)
+        .args(first)
         .arg(&source)
+        .args(options)
         .args(language.libraries())
         .arg("-o")
         .arg(&unfinished)

@@ -11,7 +11,7 @@ mod exclusive;
 mod program;
 mod run;
 
-pub use compile::programs_directory;
+pub use compile::{Language, compile, programs_directory};
 pub use program::Program;
 pub use run::{End, Run, Stats};
 

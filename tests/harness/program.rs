@@ -36,22 +36,27 @@ impl Program {
 
     /// `programs/NAME.c`.
     pub fn c(name: &str) -> Program {
-        Program::command(compile(Language::C, name))
+        Program::command(compile(Language::C, name, &[]))
+    }
+
+    /// `programs/NAME.c`, built with further options.
+    pub fn c_with(name: &str, options: &[&str]) -> Program {
+        Program::command(compile(Language::C, name, options))
     }
 
     /// `programs/NAME.cpp`.
     pub fn cpp(name: &str) -> Program {
-        Program::command(compile(Language::Cpp, name))
+        Program::command(compile(Language::Cpp, name, &[]))
     }
 
     /// `programs/NAME.rs`.
     pub fn rust(name: &str) -> Program {
-        Program::command(compile(Language::Rust, name))
+        Program::command(compile(Language::Rust, name, &[]))
     }
 
     /// `programs/NAME.c`, built with OpenMP.
     pub fn openmp(name: &str) -> Program {
-        Program::command(compile(Language::OpenMp, name))
+        Program::command(compile(Language::OpenMp, name, &[]))
     }
 
     /// `programs/SCRIPT`, run by Python itself: python3 in PATH may be a script that finds it.
@@ -70,7 +75,7 @@ impl Program {
 
     /// Adds the shared library built from `programs/NAME.c` as an argument.
     pub fn with_library(self, name: &str) -> Program {
-        self.arg(compile(Language::CLibrary, name))
+        self.arg(compile(Language::CLibrary, name, &[]))
     }
 
     pub fn arg(mut self, argument: impl Into<OsString>) -> Program {

@@ -49,8 +49,9 @@ impl Workshop {
 
     pub fn file(&self, name: &str, bytes: &[u8], mode: u32) -> PathBuf {
         let path = self.path(name);
-        fs::write(&path, bytes).expect("written");
-        fs::set_permissions(&path, Permissions::from_mode(mode)).expect("permissions set");
+        let draft = self.path(&format!("{name}.draft"));
+        fs::write(&draft, bytes).expect("written");
+        install(&draft, &path, mode);
         path
     }
 
@@ -70,7 +71,18 @@ impl Workshop {
 
     pub fn command(&self, grivet: &Path) -> Command {
         let mut command = Command::new(grivet);
-        for variable in ["GRIVET", "GRIVET_STACK", "GRIVET_STATS", "LD_PRELOAD", "GLIBC_TUNABLES"] {
+        for variable in [
+            "GRIVET",
+            "GRIVET_STACK",
+            "GRIVET_STATS",
+            "GRIVET_SPAWN",
+            "GRIVET_JOIN",
+            "GRIVET_LIMIT",
+            "GRIVET_SPAWN_STACK",
+            "GRIVET_PROGRESS",
+            "LD_PRELOAD",
+            "GLIBC_TUNABLES",
+        ] {
             command.env_remove(variable);
         }
         command.env("GRIVET_LIB", self.library()).stdin(Stdio::null());
@@ -95,4 +107,11 @@ pub fn refusal_line(output: &Output, status: i32) -> String {
 
 pub fn stdout(output: &Output) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+/// Copies a file in a process of its own. If this process had it open for writing, a child that another test starts meanwhile
+/// could hold it open for a moment longer, and executing it would fail with ETXTBSY.
+pub fn install(from: &Path, to: &Path, mode: u32) {
+    let status = Command::new("install").arg(format!("--mode={mode:o}")).args([from, to]).status();
+    assert!(status.expect("install can be run").success(), "{} cannot be copied", from.display());
 }

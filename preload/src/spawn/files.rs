@@ -59,11 +59,12 @@ pub struct File {
 impl File {
     /// The file of `loaded`, which is the program itself if it is the first.
     pub fn open(loaded: Loaded, is_program: bool) -> Option<File> {
-        let path: &[u8] = if is_program { b"/proc/self/exe" } else { loaded.name };
-        let file = Mapping::open(path)?;
-        let debug = debug_file(file.bytes(), path);
-        let name = if is_program { "the program" } else { core::str::from_utf8(loaded.name).ok()? };
-        Some(File { loaded, name: String::from(name), file, debug, is_program })
+        // Neither grivet itself nor the vDSO has functions that rules mean.
+        loaded.object()?;
+        let path = if is_program { program_path() } else { loaded.name.to_vec() };
+        let file = Mapping::open(if is_program { b"/proc/self/exe" } else { &path })?;
+        let debug = debug_file(file.bytes(), &path);
+        Some(File { loaded, name: String::from_utf8(path).ok()?, file, debug, is_program })
     }
 
     /// As the symbol search takes it.
@@ -75,6 +76,17 @@ impl File {
             is_program: self.is_program,
         }
     }
+}
+
+/// Where the program's file is.
+fn program_path() -> Vec<u8> {
+    let mut path = alloc::vec![0u8; 4096];
+    let link = c"/proc/self/exe".as_ptr() as usize;
+    let arguments = [AT_FDCWD as isize as usize, link, path.as_mut_ptr() as usize, path.len(), 0, 0];
+    // SAFETY: the link is a C string, and the buffer has room for what is written.
+    let length = unsafe { raw::call(Sysno::readlinkat as u32, arguments) };
+    path.truncate(length.max(0) as usize);
+    path
 }
 
 /// The separate debug file of an object: by build-id below /usr/lib/debug, by name beside the object, in `.debug`, and below

@@ -17,7 +17,7 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use call::Policy;
 use files::File;
-use grivet_symbols::{ObjectFile, Value, find, parse_rules};
+use grivet_symbols::{ObjectFile, RESERVED, Value, find, is_reserved, parse_rules};
 use rules::{Kind, Rule};
 
 /// A rule that cannot be put in force; displays as one line.
@@ -57,6 +57,14 @@ pub fn begin(config: &SpawnConfig<'_>) -> Result<(), Refused> {
                 Value::Integer(integer) => (integer, false),
                 Value::Double(double) => (double.to_bits(), true),
             };
+            let of_libc = |function: &grivet_symbols::Function| {
+                files[function.object].loaded.object().is_some_and(|object| object.is_c_library())
+            };
+            if kind == Kind::Spawn
+                && let Some(function) = found.iter().find(|function| of_libc(function) && is_reserved(&function.name))
+            {
+                return Err(Refused(format!("{variable}={}: {RESERVED}", function.name)));
+            }
             targets.extend(found.into_iter().map(|function| target(&files, function, kind, value, is_double)));
         }
     }

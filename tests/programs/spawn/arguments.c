@@ -1,6 +1,7 @@
 /*
- * Every way in which arguments are passed: integer and vector registers, the stack, both mixed, a variable number of them,
- * structures by value. Each call waits before it looks at them, and a second call with others follows at once.
+ * Every way in which arguments are passed: integer and vector registers, the stack, both mixed, a variable
+ * number of them, structures by value. Each call waits before it looks at them, and a second call with others
+ * follows at once.
  */
 #include "../check.h"
 #include <stdarg.h>
@@ -86,8 +87,8 @@ int main(void)
         variable("variable without doubles: %d %d\n", n, 2);
         structure(n, value, 0.5 * n);
         vector(((__int128)n << 64) + 5, four);
-        full_stack(n, 2, 3, 4, 5, 6, 1, 2, 3, 4, 5, 6, 7, 8, 1, 2, 3, 4, 5, 6, 7, 8, 1, 2, 3, 4, 5, 6, 7, 8, 1, 2, 3, 4, 5, 6,
-                   -n);
+        full_stack(n, 2, 3, 4, 5, 6, 1, 2, 3, 4, 5, 6, 7, 8, 1, 2, 3, 4, 5, 6, 7, 8, 1, 2, 3, 4, 5, 6, 7, 8,
+                   1, 2, 3, 4, 5, 6, -n);
     }
     return 0;
 }

@@ -1,6 +1,6 @@
 /*
- * A function whose second argument is always the same: the compiler keeps only a clone of it, `fetch.constprop.0`, without
- * that argument.
+ * A function whose second argument is always the same: the compiler keeps only a clone of it,
+ * `fetch.constprop.0`, without that argument.
  */
 #include "../check.h"
 

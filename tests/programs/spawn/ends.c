@@ -1,6 +1,6 @@
 /*
- * Ways to end while calls are running or from within one. The first argument names the way; each call says when it has
- * finished, and an exit handler says how many have.
+ * Ways to end while calls are running or from within one. The first argument names the way; each call says
+ * when it has finished, and an exit handler says how many have.
  */
 #include "../check.h"
 #include <setjmp.h>

@@ -1,6 +1,6 @@
 /*
- * Functions whose first bytes are awkward to move, written in assembly so that they stay as they are. The first argument
- * names the function, which is called twice.
+ * Functions whose first bytes are awkward to move, written in assembly so that they stay as they are. The
+ * first argument names the function, which is called twice.
  */
 #include "../check.h"
 

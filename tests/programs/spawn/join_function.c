@@ -1,6 +1,7 @@
 /*
- * Spawned calls that main waits for: `report` prints their sum, the clock is read through clock_gettime. The first argument
- * says how main looks at the calls; another thread, which spawns nothing, goes on without waiting for them.
+ * Spawned calls that main waits for: `report` prints their sum, the clock is read through clock_gettime. The
+ * first argument says how main looks at the calls; another thread, which spawns nothing, goes on without
+ * waiting for them.
  */
 #include "../check.h"
 

@@ -1,6 +1,6 @@
 /*
- * Makes N calls (first argument) and prints how many ran at most at once; half of the calls block for longer than the others.
- * With a second argument every call makes calls of its own.
+ * Makes N calls (first argument) and prints how many ran at most at once; half of the calls block for longer
+ * than the others. With a second argument every call makes calls of its own.
  */
 #include "../check.h"
 

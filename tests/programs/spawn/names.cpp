@@ -1,5 +1,6 @@
 /*
- * Functions of one name in namespaces, overloaded, as members and as templates; the argument says which is called twice.
+ * Functions of one name in namespaces, overloaded, as members and as templates; the argument says which is
+ * called twice.
  */
 #include "../check.h"
 #include <string>

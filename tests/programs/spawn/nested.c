@@ -1,6 +1,6 @@
 /*
- * Calls that spawn calls: a tree three deep. `branch` ends when its own calls have, so `report`, which waits for the branches
- * only, sees all leaves.
+ * Calls that spawn calls: a tree three deep. `branch` ends when its own calls have, so `report`, which waits
+ * for the branches only, sees all leaves.
  */
 #include "../check.h"
 

@@ -1,6 +1,6 @@
 /*
- * 1,000 calls add to a counter without a lock, and some compute for long between reading and writing it: right only if
- * nothing else runs before the call blocks. A timer interrupts them with a signal all the while.
+ * 1,000 calls add to a counter without a lock, and some compute for long between reading and writing it: right
+ * only if nothing else runs before the call blocks. A timer interrupts them with a signal all the while.
  */
 #include "../check.h"
 #include <signal.h>

@@ -1,6 +1,7 @@
 /*
- * Each call is a thread of its own: it sees fresh thread-local words, keeps its errno across waits, and has its own
- * pthread_self and thread id. Natively all calls share the caller's, so the program counts what it saw.
+ * Each call is a thread of its own: it sees fresh thread-local words, keeps its errno across waits, and has
+ * its own pthread_self and thread id. Natively all calls share the caller's, so the program counts what it
+ * saw.
  */
 #include "../check.h"
 

@@ -15,10 +15,11 @@ TASK long long_number(void)
     return 5000000000L;
 }
 
-TASK double real(void)
+/* The argument is passed where the result is returned. */
+TASK double real(double half)
 {
     sleep_ms(5);
-    return 2.5;
+    return 2 * half;
 }
 
 TASK void *pointer(void)
@@ -37,7 +38,7 @@ int main(void)
 {
     printf("number %d\n", number());
     printf("long_number %ld\n", long_number());
-    printf("real %g\n", real());
+    printf("real %g\n", real(1.25));
     printf("pointer %s\n", pointer() ? "given" : "null");
     printf("truth %d\n", truth());
     return 0;

@@ -1,9 +1,9 @@
 /*
- * What spawn rules cannot do: a static buffer used across a blocking call. strtok(3) remembers where it is in one place for the
- * whole process, and the other call moves it on while this one waits.
+ * What spawn rules cannot do: a static buffer used across a blocking call. strtok(3) remembers where it is in
+ * one place for the whole process, and the other call moves it on while this one waits.
  *
- * Natively each call prints the four words of its own line; with calls of `task` spawned, the first call reads on in the
- * second one's line.
+ * Natively each call prints the four words of its own line; with calls of `task` spawned, the first call reads
+ * on in the second one's line.
  */
 #include "../check.h"
 
