@@ -8,6 +8,7 @@ use crate::raw;
 use crate::report::{say, stats};
 use crate::sched::task::{NONE, State};
 use crate::sched::worker::Worker;
+use crate::spawn;
 use linux_raw_sys::general::{CLONE_THREAD, CLONE_VFORK, CLONE_VM};
 use linux_raw_sys::prctl::PR_SET_NAME;
 use syscalls::Sysno;
@@ -81,6 +82,7 @@ fn become_child(worker: &mut Worker) {
     worker.said_stuck = false;
     worker.stats.begin_again();
     worker.preemption.forget();
+    spawn::call::become_child(worker.tasks[current].fs_base);
     signal::become_child(worker);
 }
 

@@ -2,6 +2,7 @@
 
 use super::say;
 use crate::sched::worker::Worker;
+use crate::spawn;
 
 /// Says so if the fault at `address` was in the guard below the running task's stack; whether it was. `rsp` is where its stack
 /// pointer is.
@@ -13,11 +14,15 @@ pub fn report(worker: &Worker, address: u64, rsp: u64) -> bool {
         return false;
     }
     let task = &worker.tasks[worker.current];
+    let size = (slot.len - slot.guard_len) / 1024;
+    if let Some(call) = spawn::call::running_in(task.fs_base) {
+        say!("a spawned call of {call} overflowed its stack of {size} KiB; GRIVET_SPAWN_STACK makes it larger");
+        return true;
+    }
     say!(
-        "thread {} ({}) overflowed its stack of {} KiB; GRIVET_STACK, or the program's own stack size, makes it larger",
+        "thread {} ({}) overflowed its stack of {size} KiB; GRIVET_STACK, or the program's own stack size, makes it larger",
         task.tid,
         worker.name_of(worker.current).escape_ascii(),
-        (slot.len - slot.guard_len) / 1024
     );
     true
 }

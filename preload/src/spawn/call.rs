@@ -21,11 +21,15 @@ use syscalls::Sysno;
 /// Counts the calls that one thread, or one spawned call, has spawned and that still run.
 pub struct Nursery {
     running: AtomicU32,
+    /// Its thread ended without waiting (pthread_exit): the last of the calls ends the call that it belongs to.
+    abandoned: AtomicBool,
+    /// Where the call that it belongs to is counted; null for a thread's own.
+    parent: *const Nursery,
 }
 
 impl Nursery {
-    const fn new() -> Nursery {
-        Nursery { running: AtomicU32::new(0) }
+    const fn new(parent: *const Nursery) -> Nursery {
+        Nursery { running: AtomicU32::new(0), abandoned: AtomicBool::new(false), parent }
     }
 
     /// Waits until none runs.
@@ -40,11 +44,20 @@ impl Nursery {
     }
 
     fn one_ended(&self) {
-        if self.running.fetch_sub(1, Ordering::Relaxed) == 1 {
-            futex_wake(&self.running);
+        if self.running.fetch_sub(1, Ordering::Relaxed) != 1 {
+            return;
+        }
+        futex_wake(&self.running);
+        if self.abandoned.load(Ordering::Relaxed) {
+            // SAFETY: a nursery outlives all that it counts.
+            unsafe { (*self.parent).one_ended() };
+            ALL.one_ended();
         }
     }
 }
+
+// SAFETY: the pointer is to a nursery that outlives this one; all else is atomic.
+unsafe impl Sync for Nursery {}
 
 /// One spawned call. The assembly knows where its fields are.
 #[repr(C)]
@@ -52,10 +65,8 @@ pub struct Call {
     pub rule: *const Rule,
     pub registers: Registers,
     pub stack: [u8; STACK_ARGUMENTS],
-    /// The calls that it spawns itself.
+    /// The calls that it spawns itself; its parent is where this call is counted.
     pub nursery: Nursery,
-    /// Where it is counted: the spawner's.
-    parent: *const Nursery,
 }
 
 /// What holds for all rules of the process.
@@ -73,10 +84,12 @@ unsafe impl Sync for PolicyCell {}
 static POLICY: PolicyCell = PolicyCell(UnsafeCell::new(Policy { limit: 0, attributes: ThreadAttributes::BLANK }));
 
 /// All spawned calls that run.
-static ALL: Nursery = Nursery::new();
+static ALL: Nursery = Nursery::new(core::ptr::null());
 /// Changes when a call ends while callers wait because of the limit.
 static ENDED: AtomicU32 = AtomicU32::new(0);
 static AT_LIMIT: AtomicU32 = AtomicU32::new(0);
+/// exit(3) has waited for all calls: later ones, of exit handlers, run in their callers.
+static EXITING: AtomicBool = AtomicBool::new(false);
 static SAID_NO_THREAD: AtomicBool = AtomicBool::new(false);
 
 /// Sets the policy.
@@ -104,7 +117,7 @@ pub unsafe extern "C" fn decide(registers: &Registers, rule: &'static Rule, stac
     // SAFETY: the thread-local words of the running thread.
     let call = unsafe { *entry::call_word(base) };
     let spawned = match rule.kind {
-        Kind::Spawn => spawn(registers, rule, stack, base),
+        Kind::Spawn => spawn(registers, rule, stack, base, !call.is_null()),
         Kind::Join => {
             // SAFETY: as above.
             if let Some(nursery) = unsafe { (*entry::nursery_word(base)).as_ref() } {
@@ -115,6 +128,7 @@ pub unsafe extern "C" fn decide(registers: &Registers, rule: &'static Rule, stac
         Kind::Exit => {
             if call.is_null() {
                 ALL.wait();
+                EXITING.store(true, Ordering::Relaxed);
                 progress::end();
             }
             false
@@ -131,10 +145,17 @@ pub unsafe extern "C" fn decide(registers: &Registers, rule: &'static Rule, stac
     u32::from(spawned)
 }
 
-/// Makes the call a thread of its own; whether that was possible.
-fn spawn(registers: &Registers, rule: &'static Rule, stack: usize, base: u64) -> bool {
+/// Makes the call a thread of its own; whether that was possible, and wise: a spawned call that waited at the limit for
+/// others to end would keep one of the places that it waits for.
+fn spawn(registers: &Registers, rule: &'static Rule, stack: usize, base: u64, in_call: bool) -> bool {
+    if EXITING.load(Ordering::Relaxed) {
+        return false;
+    }
     let limit = policy().limit;
     while limit != 0 && ALL.running.load(Ordering::Relaxed) >= limit {
+        if in_call {
+            return false;
+        }
         AT_LIMIT.fetch_add(1, Ordering::Relaxed);
         let seen = ENDED.load(Ordering::Relaxed);
         futex_wait(&ENDED, seen);
@@ -145,12 +166,12 @@ fn spawn(registers: &Registers, rule: &'static Rule, stack: usize, base: u64) ->
     let parent: *const Nursery = unsafe {
         if (*word).is_null() {
             // A thread's own nursery is never freed: calls that it spawned may outlive it.
-            *word = Box::into_raw(Box::new(Nursery::new()));
+            *word = Box::into_raw(Box::new(Nursery::new(core::ptr::null())));
         }
         *word
     };
     let mut call =
-        Box::new(Call { rule, registers: *registers, stack: [0; STACK_ARGUMENTS], nursery: Nursery::new(), parent });
+        Box::new(Call { rule, registers: *registers, stack: [0; STACK_ARGUMENTS], nursery: Nursery::new(parent) });
     // SAFETY: the copy has room; what cannot be read beyond the end of the caller's stack stays zero.
     let _ = unsafe { user::copy(call.stack.as_mut_ptr() as usize, stack, STACK_ARGUMENTS) };
     // SAFETY: see above.
@@ -196,7 +217,7 @@ pub unsafe extern "C" fn finish(call: *mut Call) {
 
 fn ended(call: &Call) {
     // SAFETY: a nursery outlives all that it counts.
-    unsafe { (*call.parent).one_ended() };
+    unsafe { (*call.nursery.parent).one_ended() };
     ALL.one_ended();
     if AT_LIMIT.load(Ordering::Relaxed) != 0 {
         ENDED.fetch_add(1, Ordering::Relaxed);
@@ -205,17 +226,35 @@ fn ended(call: &Call) {
     progress::changed(ALL.running.load(Ordering::Relaxed), 1);
 }
 
-/// The thread with thread pointer `fs_base` ends although its call has not returned (pthread_exit): the call is over, and
-/// is no longer waited for. The futexes whose waiters are to be woken.
+/// The thread with thread pointer `fs_base` ends although its call has not returned (pthread_exit): the call is over, once
+/// those that it has spawned are. The futexes whose waiters are to be woken.
 pub fn abandon(fs_base: u64) -> [u64; 3] {
     // SAFETY: the thread-local word of a task that is about to end, and the call that its thread runs.
     let Some(call) = (unsafe { (*entry::call_word(fs_base)).as_ref() }) else { return [0; 3] };
-    // SAFETY: a nursery outlives all that it counts; this call is leaked, for calls that it spawned may still run.
-    let parent = unsafe { &*call.parent };
+    // The call is leaked: those that it has spawned may still run.
+    if call.nursery.running.load(Ordering::Relaxed) != 0 {
+        call.nursery.abandoned.store(true, Ordering::Relaxed);
+        return [0; 3];
+    }
+    // SAFETY: a nursery outlives all that it counts.
+    let parent = unsafe { &*call.nursery.parent };
     parent.running.fetch_sub(1, Ordering::Relaxed);
     ALL.running.fetch_sub(1, Ordering::Relaxed);
     ENDED.fetch_add(1, Ordering::Relaxed);
     [&parent.running, &ALL.running, &ENDED].map(|word| word.as_ptr() as u64)
+}
+
+/// In the child of a fork: of all calls only the one that forked, in the thread with thread pointer `fs_base`, is left.
+pub fn become_child(fs_base: u64) {
+    // SAFETY: the thread-local words of the only thread.
+    unsafe {
+        let in_call = !(*entry::call_word(fs_base)).is_null();
+        ALL.running.store(u32::from(in_call), Ordering::Relaxed);
+        if let Some(nursery) = (*entry::nursery_word(fs_base)).as_ref() {
+            nursery.running.store(0, Ordering::Relaxed);
+        }
+    }
+    AT_LIMIT.store(0, Ordering::Relaxed);
 }
 
 /// The function whose spawned call runs in the thread with thread pointer `fs_base`.

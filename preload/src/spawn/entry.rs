@@ -21,7 +21,7 @@
 //! file really changes, and keep values in the rest (GCC's -fipa-ra).
 
 use super::call::{Call, decide, finish};
-use super::rules::Rule;
+use super::rules::{Result, Rule};
 use core::mem::offset_of;
 
 /// The registers that a call may change, as the hook lays them down.
@@ -134,9 +134,11 @@ core::arch::global_asm!(
     "2:",
     ".cfi_def_cfa_offset {frame} + 16",
     "mov rax, [r11 + {value}]",
-    "cmp dword ptr [r11 + {is_double}], 0",
+    "cmp dword ptr [r11 + {result}], {integer}",
     "je 3f",
     "movq xmm0, rax",
+    "cmp dword ptr [r11 + {result}], {zero}",
+    "je 3f",
     "mov rax, [rsp + {rax}]",
     "3:",
     "mov r11, [rsp + {r11}]",
@@ -206,7 +208,9 @@ core::arch::global_asm!(
     xmm = const offset_of!(Registers, xmm),
     body = const offset_of!(Rule, body),
     value = const offset_of!(Rule, value),
-    is_double = const offset_of!(Rule, is_double),
+    result = const offset_of!(Rule, result),
+    integer = const Result::Integer as u32,
+    zero = const Result::Zero as u32,
     rule = const offset_of!(Call, rule),
     registers = const offset_of!(Call, registers),
     stack = const offset_of!(Call, stack),

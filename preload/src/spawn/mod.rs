@@ -18,7 +18,7 @@ use alloc::vec::Vec;
 use call::Policy;
 use files::File;
 use grivet_symbols::{ObjectFile, RESERVED, Value, find, is_reserved, parse_rules};
-use rules::{Kind, Rule};
+use rules::{Kind, Result, Rule};
 
 /// A rule that cannot be put in force; displays as one line.
 pub struct Refused(String);
@@ -38,7 +38,7 @@ struct Target {
 
 /// Finds the functions and rewrites their entries. To be called after the system calls were rewritten, before the program has run.
 /// Nothing is changed if any rule is refused.
-pub fn begin(config: &SpawnConfig<'_>) -> Result<(), Refused> {
+pub fn begin(config: &SpawnConfig<'_>) -> core::result::Result<(), Refused> {
     let files: Vec<File> = rewrite::all_loaded()
         .into_iter()
         .enumerate()
@@ -51,11 +51,12 @@ pub fn begin(config: &SpawnConfig<'_>) -> Result<(), Refused> {
     {
         let parsed = parse_rules(list.unwrap_or_default()).map_err(|error| Refused(format!("{variable}: {error}")))?;
         for wanted in parsed {
-            let found =
-                find(&wanted, &objects).map_err(|error| Refused(format!("{variable}={}: {error}", wanted.symbol)))?;
-            let (value, is_double) = match wanted.value {
-                Value::Integer(integer) => (integer, false),
-                Value::Double(double) => (double.to_bits(), true),
+            let found = find(&wanted, &objects)
+                .map_err(|error| Refused(format!("{variable}={}: {error}", written(&wanted))))?;
+            let (value, result) = match wanted.value {
+                Value::Integer(0) => (0, Result::Zero),
+                Value::Integer(integer) => (integer, Result::Integer),
+                Value::Double(double) => (double.to_bits(), Result::Double),
             };
             let of_libc = |function: &grivet_symbols::Function| {
                 files[function.object].loaded.object().is_some_and(|object| object.is_c_library())
@@ -65,7 +66,7 @@ pub fn begin(config: &SpawnConfig<'_>) -> Result<(), Refused> {
             {
                 return Err(Refused(format!("{variable}={}: {RESERVED}", function.name)));
             }
-            targets.extend(found.into_iter().map(|function| target(&files, function, kind, value, is_double)));
+            targets.extend(found.into_iter().map(|function| target(&files, function, kind, value, result)));
         }
     }
     if config.spawn.is_none() {
@@ -77,11 +78,14 @@ pub fn begin(config: &SpawnConfig<'_>) -> Result<(), Refused> {
             rule
         });
         let found = of_libc.and_then(|rule| find(&rule, &objects).ok()).unwrap_or_default();
-        targets.extend(found.into_iter().map(|function| target(&files, function, kind, 0, false)));
+        targets.extend(found.into_iter().map(|function| target(&files, function, kind, 0, Result::Zero)));
     }
     let mut seen: Vec<u64> = Vec::new();
     let mut patches = Vec::new();
     for target in targets {
+        if seen.contains(&target.function.start) && matches!(target.rule.kind, Kind::Spawn | Kind::Join) {
+            return Err(Refused(format!("{}: two rules name this function; give one", target.rule.name)));
+        }
         if !seen.contains(&target.function.start) {
             seen.push(target.function.start);
             let loaded = files[target.object].loaded;
@@ -104,9 +108,14 @@ pub fn begin(config: &SpawnConfig<'_>) -> Result<(), Refused> {
     Ok(())
 }
 
-fn target(files: &[File], function: grivet_symbols::Function, kind: Kind, value: u64, is_double: bool) -> Target {
+/// The rule's `[OBJECT:]SYMBOL`.
+fn written(rule: &grivet_symbols::Rule) -> String {
+    rule.object.as_ref().map_or(rule.symbol.clone(), |object| format!("{object}:{}", rule.symbol))
+}
+
+fn target(files: &[File], function: grivet_symbols::Function, kind: Kind, value: u64, result: Result) -> Target {
     let start = files[function.object].loaded.bias as u64 + function.address;
     // Rules live as long as the process: stubs hold their addresses.
-    let rule = Box::leak(Box::new(Rule { body: 0, value, is_double: u32::from(is_double), kind, name: function.name }));
+    let rule = Box::leak(Box::new(Rule { body: 0, value, result, kind, name: function.name }));
     Target { object: function.object, function: start..start + function.size, rule }
 }

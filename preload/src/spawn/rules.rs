@@ -15,14 +15,26 @@ pub enum Kind {
     Jump,
 }
 
+/// Where the value goes. The assembly knows the numbers.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u32)]
+pub enum Result {
+    /// To rax; xmm0 stays.
+    Integer = 0,
+    /// To xmm0; rax stays.
+    Double = 1,
+    /// To both: zero, which is right for either kind.
+    Zero = 2,
+}
+
 /// One rewritten entry. The assembly knows the first three fields; a rule lives as long as the process.
 #[repr(C)]
 pub struct Rule {
     /// Where the function goes on behind its rewritten entry.
     pub body: u64,
-    /// What the caller of a spawned call gets: in xmm0 if it is a double, else in rax.
+    /// What the caller of a spawned call gets.
     pub value: u64,
-    pub is_double: u32,
+    pub result: Result,
     pub kind: Kind,
     pub name: String,
 }

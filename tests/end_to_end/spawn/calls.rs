@@ -58,7 +58,6 @@ fn hundred_thousand_calls_a_thousand_at_once() {
 }
 
 #[test]
-#[ignore = "calls that wait at the limit count as running: all wait for each other"]
 fn calls_at_the_limit_may_make_calls() {
     for limit in [1, 3] {
         let program = Program::c("spawn/limit").args(["10", "2"]).env("GRIVET_LIMIT", limit).time_limit(20);
@@ -88,14 +87,12 @@ fn calls_fork() {
 }
 
 #[test]
-#[ignore = "the child of a fork waits at its exit for calls that run in its parent only"]
 fn main_forks_among_calls() {
     let program = Program::c("spawn/fork_among_calls").arg("main").time_limit(20);
     assert_eq!(joined(program, "task").stdout, "child of main finished 1 calls\n2 calls finished\n");
 }
 
 #[test]
-#[ignore = "rules are inherited by every program started, which then complains that it has no such function"]
 fn programs_started_by_the_program_say_nothing() {
     let run = Program::c("spawn/runs_a_program").env("GRIVET_SPAWN", "task").well_under_grivet();
     assert_eq!(run.stdout, "shell\ncall\n");

@@ -49,7 +49,6 @@ fn address_in_a_stripped_program() {
 }
 
 #[test]
-#[ignore = "the link is looked up beside /proc/self/exe, not beside the program"]
 fn separate_debug_file() {
     let original = Program::c("spawn/two_tasks");
     let copy = stripped(original.path(), "spawn-debug-file");
@@ -160,7 +159,6 @@ fn rules_that_mean_nothing_are_refused() {
 }
 
 #[test]
-#[ignore = "the library searches its own file too, and matches or suggests names of its own"]
 fn names_of_grivet_are_nobodys() {
     let report = refused(Program::c("spawn/two_tasks"), "GRIVET_SPAWN", "named_task");
     assert!(!report.contains("grivet::"), "{report}");
