@@ -6,8 +6,10 @@ use std::path::Path;
 #[test]
 fn every_program_is_run_by_a_test() {
     let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("end_to_end");
-    let tests: String =
-        read_directory(&tests).iter().map(|file| std::fs::read_to_string(file).expect("a test")).collect();
+    let files = read_directory(&tests)
+        .into_iter()
+        .flat_map(|path| if path.is_dir() { read_directory(&path) } else { vec![path] });
+    let tests: String = files.map(|file| std::fs::read_to_string(file).expect("a test")).collect();
     let words: Vec<&str> = tests.split(|letter: char| !letter.is_alphanumeric() && letter != '_').collect();
     let mut forgotten = Vec::new();
     for directory in read_directory(&programs_directory()).iter().filter(|path| path.is_dir()) {
