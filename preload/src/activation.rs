@@ -101,7 +101,9 @@ pub fn wake_once() {
                 say!("system calls cannot be rewritten ({refused}): staying out, threads are the kernel's")
             }
             StayOut::Memory(errno) => say!("no memory to start with ({errno}): staying out, threads are the kernel's"),
-            StayOut::Go => say!("the program is written in Go, which schedules for itself: staying out"),
+            StayOut::Go => {
+                say!("the program, or a library of it, is written in Go, which schedules for itself: staying out")
+            }
         }
     }
 }
@@ -119,7 +121,7 @@ fn wake(config: Config) -> Result<(), StayOut> {
     if symbols().gnu_get_libc_version.is_none() {
         return Err(StayOut::Library);
     }
-    if rewrite::program_is_go() {
+    if rewrite::has_go() {
         return Err(StayOut::Go);
     }
     let threads = kernel_threads();

@@ -27,7 +27,7 @@ use patch::{Patch, PatchedText};
 use stubs::{Gate, Region};
 
 pub use entries::{EntryPatch, rewrite_entries};
-pub use object::{DlIteratePhdr, Loaded, all_loaded, own_span, program_is_go};
+pub use object::{DlIteratePhdr, Loaded, all_loaded, has_go, own_span};
 
 /// What was found and done.
 #[derive(Clone, Copy, Debug, Default)]

@@ -87,27 +87,16 @@ pub fn loaded() -> Vec<Object> {
     all_loaded().iter().filter_map(Loaded::object).collect()
 }
 
-/// Whether the program itself, the first object of the dynamic linker's list, is Go code.
-pub fn program_is_go() -> bool {
-    unsafe extern "C" fn look(info: *mut DlPhdrInfo, _size: usize, is_go: *mut c_void) -> c_int {
-        // SAFETY: the dynamic linker passes a valid record; `is_go` is the bool of the caller below.
-        unsafe {
-            let headers = slice::from_raw_parts((*info).headers, usize::from((*info).count));
-            let notes = headers.iter().filter(|header| header.p_type == PT_NOTE && header.p_flags & PF_R != 0);
-            *is_go.cast::<bool>() = notes.into_iter().any(|header| {
-                let start = (*info).bias.wrapping_add(header.p_vaddr) as *const u8;
-                grivet_sites::is_go(slice::from_raw_parts(start, header.p_filesz))
-            });
-        }
-        // The first object is enough.
-        1
-    }
-    let mut is_go = false;
-    if let Some(iterate) = symbols::dl_iterate_phdr() {
-        // SAFETY: `look` has the signature asked for, and `is_go` outlives the call.
-        unsafe { iterate(look, (&raw mut is_go).cast()) };
-    }
-    is_go
+/// Whether any loaded object is Go code: the program itself, or a library made with cgo.
+pub fn has_go() -> bool {
+    all_loaded().iter().any(|loaded| {
+        let mut notes = loaded.headers.iter().filter(|header| header.p_type == PT_NOTE && header.p_flags & PF_R != 0);
+        notes.any(|header| {
+            let start = loaded.bias.wrapping_add(header.p_vaddr) as *const u8;
+            // SAFETY: the dynamic linker vouches that what the headers describe is mapped.
+            is_go(unsafe { slice::from_raw_parts(start, header.p_filesz) })
+        })
+    })
 }
 
 /// The addresses of this library's own code and data.
