@@ -157,7 +157,10 @@ fn of_program(program: &Program) -> Result<(String, i32), Refusal> {
         (NO_EFFECT, "no effect: a Go program schedules its own threads, and Go code is left alone".to_owned())
     } else if let Some(library) = closure.0.iter().find(|elf| elf.go) {
         let name = library.file_name();
-        (NO_EFFECT, format!("no effect: {name} is Go code, which schedules for itself; grivet stays out of the process"))
+        (
+            NO_EFFECT,
+            format!("no effect: {name} is Go code, which schedules for itself; grivet stays out of the process"),
+        )
     } else if !makers.is_empty() {
         (WORKS, "works: the threads it makes become coroutines in one kernel thread".to_owned())
     } else if loads_libraries {
