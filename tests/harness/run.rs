@@ -6,7 +6,7 @@
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::sys::memfd::{MFdFlags, memfd_create};
-use nix::sys::signal::{Signal, killpg};
+use nix::sys::signal::{SigHandler, Signal, killpg, signal};
 use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
 use nix::unistd::Pid;
 use std::fmt;
@@ -99,6 +99,16 @@ pub fn run(mut command: Command, limits: &Limits<'_>) -> Run {
         .stdout(Stdio::from(stdout.try_clone().expect("a second handle")))
         .stderr(Stdio::from(stderr.try_clone().expect("a second handle")))
         .process_group(0);
+    // A shell starts background jobs with SIGINT and SIGQUIT ignored, which programs would inherit through the tests.
+    // SAFETY: signal(2) may be called between fork and exec.
+    unsafe {
+        command.pre_exec(|| {
+            for keyboard in [Signal::SIGINT, Signal::SIGQUIT] {
+                signal(keyboard, SigHandler::SigDfl)?;
+            }
+            Ok(())
+        });
+    }
     let name = format!("{command:?}");
     let mut child = command.spawn().unwrap_or_else(|error| panic!("{name}: {error}"));
     // `watch` leaves the ended process a zombie, so that nobody else can have its group's number until it is killed.

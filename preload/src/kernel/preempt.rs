@@ -12,8 +12,11 @@ use crate::sched::worker::Worker;
 use linux_raw_sys::general::{__kernel_itimerspec, CLOCK_THREAD_CPUTIME_ID, SI_TIMER, SIGEV_THREAD_ID, SIGURG};
 use syscalls::Sysno;
 
-/// CPU time between two interruptions, ns.
-const SLICE: u64 = 10_000_000;
+/// CPU time between two signals of the timer, ns.
+const TICK: u64 = 5_000_000;
+/// CPU time that a task has before it must give way, ns: it does so at the second tick that finds it running, for at the first
+/// it may have only just begun.
+const SLICE: u64 = 2 * TICK;
 /// Interruptions that find one task only, after which the timer rests.
 const QUIET_TICKS: u32 = 20;
 /// CPU time that a task may take slice by slice, without ever parking, before it is reported, ns.
@@ -42,6 +45,8 @@ pub struct Preemption {
     armed: bool,
     forbidden: bool,
     quiet: u32,
+    /// Switches that there had been at the last tick.
+    at_last_tick: u64,
     slice_over: bool,
     said: bool,
 }
@@ -58,7 +63,15 @@ struct SigEvent {
 
 impl Preemption {
     pub const fn new() -> Preemption {
-        Preemption { timer: None, armed: false, forbidden: false, quiet: 0, slice_over: false, said: false }
+        Preemption {
+            timer: None,
+            armed: false,
+            forbidden: false,
+            quiet: 0,
+            at_last_tick: 0,
+            slice_over: false,
+            said: false,
+        }
     }
 
     /// Tasks switch only where they block, from now on: spawn rules are in force.
@@ -103,7 +116,7 @@ impl Preemption {
             }
             self.timer = Some(timer);
         }
-        self.set(SLICE);
+        self.set(TICK);
     }
 
     fn set(&self, slice: u64) {
@@ -118,16 +131,17 @@ impl Preemption {
         info.si_code == SI_TIMER && info.value() == MARK
     }
 
-    /// A timer signal came while `live` tasks exist; the timer rests when there was one only for some time.
-    pub fn tick(&mut self, live: u32) {
-        if live > 1 {
-            return;
+    /// A timer signal came while `live` tasks exist, after `switches` switches: whether the running task was running at the
+    /// last one, too. The timer rests when there was one task only for some time.
+    pub fn tick(&mut self, live: u32, switches: u64) -> bool {
+        if live <= 1 {
+            self.quiet += 1;
+            if self.quiet >= QUIET_TICKS {
+                self.armed = false;
+                self.set(0);
+            }
         }
-        self.quiet += 1;
-        if self.quiet >= QUIET_TICKS {
-            self.armed = false;
-            self.set(0);
-        }
+        core::mem::replace(&mut self.at_last_tick, switches) == switches
     }
 
     /// Notes that the running task has had its slice.

@@ -136,9 +136,9 @@ fn interrupt_program(worker: *mut Worker, info: SigInfo, is_fault: bool, is_tick
     // SAFETY: the program runs, so nothing of grivet's holds a reference to the worker.
     let worker = unsafe { &mut *worker };
     if is_tick {
-        worker.preemption.tick(worker.tasks.live);
+        let has_had_slice = worker.preemption.tick(worker.tasks.live, worker.stats.switches);
         worker.discards.flush(&mut worker.arena);
-        if worker.run_queue.is_empty() && !worker.has_something_to_look_for() {
+        if !has_had_slice || (worker.run_queue.is_empty() && !worker.has_something_to_look_for()) {
             return;
         }
     }
