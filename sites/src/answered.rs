@@ -37,6 +37,7 @@ const ANSWERED: &[u32] = &[
     203, // sched_setaffinity
     204, // sched_getaffinity
     218, // set_tid_address
+    222, // timer_create
     230, // clock_nanosleep
     231, // exit_group
     234, // tgkill
@@ -45,6 +46,7 @@ const ANSWERED: &[u32] = &[
     271, // ppoll
     273, // set_robust_list
     274, // get_robust_list
+    297, // rt_tgsigqueueinfo
     322, // execveat
     334, // rseq
     435, // clone3

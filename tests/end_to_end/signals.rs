@@ -4,7 +4,7 @@ use grivet_tests::{Program, same_natively_and_under_grivet};
 use nix::sys::signal::Signal;
 
 same_natively_and_under_grivet! {
-    c in "signals": pthread_kill, sigwait, masks, alarm_among_threads
+    c in "signals": pthread_kill, sigwait, masks, alarm_among_threads, timers, queued_for_a_thread
 }
 
 #[test]

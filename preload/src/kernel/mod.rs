@@ -11,6 +11,7 @@ pub mod process;
 pub mod signal;
 pub mod thread;
 pub mod time;
+pub mod timer;
 
 use crate::arch::{Frame, Resume};
 use crate::sched::task::{TaskId, Wait};
@@ -113,11 +114,13 @@ fn answer(worker: &mut Worker, call: &mut Frame) -> Outcome {
         Sysno::rt_sigreturn => signal::calls::rt_sigreturn(worker, call),
         Sysno::sigaltstack => signal::calls::sigaltstack(worker, call),
         Sysno::tgkill | Sysno::tkill => signal::calls::thread_kill(worker, call, number),
+        Sysno::rt_tgsigqueueinfo => signal::calls::thread_queue(worker, call),
         Sysno::rt_sigsuspend => signal::calls::rt_sigsuspend(worker, call),
         Sysno::rt_sigtimedwait => signal::calls::rt_sigtimedwait(worker, call),
         Sysno::rt_sigpending => signal::calls::rt_sigpending(worker, call),
         Sysno::pause => signal::calls::pause(worker, call),
         Sysno::poll | Sysno::ppoll | Sysno::select | Sysno::pselect6 => poll::answer(worker, call, number),
+        Sysno::timer_create => timer::create(worker, call),
         Sysno::prctl => identity::prctl(worker, call),
         Sysno::sched_setaffinity => identity::sched_setaffinity(worker, call),
         Sysno::sched_getaffinity => identity::sched_getaffinity(worker, call),

@@ -3,6 +3,7 @@
 //! there is one task only. Tasks that hold the processor for very long are reported, once.
 
 use crate::kernel::signal::frame::SigInfo;
+use crate::kernel::timer::SigEvent;
 use crate::raw;
 use crate::report::say;
 use crate::sched::clock::NS_PER_S;
@@ -49,16 +50,6 @@ pub struct Preemption {
     at_last_tick: u64,
     slice_over: bool,
     said: bool,
-}
-
-/// struct sigevent, as timer_create(2) takes it.
-#[repr(C)]
-struct SigEvent {
-    value: u64,
-    signal: i32,
-    notify: i32,
-    thread: i32,
-    padding: [u8; 44],
 }
 
 impl Preemption {

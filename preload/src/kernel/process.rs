@@ -60,6 +60,7 @@ fn become_child(worker: &mut Worker) {
     worker.parking.prepare();
     worker.pollers.clear();
     worker.shared_waiters.clear();
+    worker.directed_timers.clear();
     let others: alloc::vec::Vec<_> = worker.tasks.iter().filter(|&id| id != current).collect();
     for id in others {
         let mask = worker.tasks[id].mask;

@@ -49,6 +49,7 @@ pub struct Worker {
     pub pollers: Pollers,
     pub shared_waiters: Vec<TaskId>,
     pub open_names: OpenNames,
+    pub directed_timers: crate::kernel::timer::Timers,
     pub config: Config,
     pub preemption: crate::kernel::preempt::Preemption,
     /// The name that threads without one of their own have.
@@ -91,6 +92,7 @@ pub static WORKER: WorkerCell = WorkerCell(UnsafeCell::new(Worker {
     pollers: Pollers::new(),
     shared_waiters: Vec::new(),
     open_names: OpenNames::new(),
+    directed_timers: crate::kernel::timer::Timers::new(),
     config: Config::DEFAULT,
     preemption: crate::kernel::preempt::Preemption::new(),
     name: [0; 16],

@@ -217,6 +217,26 @@ pub fn thread_kill(worker: &mut Worker, call: &mut Frame, number: Sysno) -> Outc
     Outcome::Done(0)
 }
 
+/// rt_tgsigqueueinfo(2) to a task, on which pthread_sigqueue is built.
+pub fn thread_queue(worker: &mut Worker, call: &mut Frame) -> Outcome {
+    let [group, tid, signal, info, ..] = call.arguments();
+    if group as i32 != worker.pid {
+        return Outcome::Pass;
+    }
+    let Some(target) = worker.tasks.by_tid(tid as i32) else { return Outcome::Pass };
+    // SAFETY: a siginfo is plain integers.
+    let mut info: SigInfo = match unsafe { user::read(info) } {
+        Ok(info) => info,
+        Err(errno) => return Outcome::Done(error(errno)),
+    };
+    if !(1..=SIGNALS).contains(&signal) || (bit(SIGKILL) | bit(SIGSTOP)) & bit(signal as u32) != 0 {
+        return Outcome::Done(error(Errno::EINVAL));
+    }
+    info.si_signo = signal as i32;
+    post(worker, info, Some(target));
+    Outcome::Done(0)
+}
+
 /// rt_sigsuspend(2): a mask for the time of the wait.
 pub fn rt_sigsuspend(worker: &mut Worker, call: &mut Frame) -> Outcome {
     let [set, size, ..] = call.arguments();

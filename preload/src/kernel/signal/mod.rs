@@ -14,7 +14,7 @@ pub mod masks;
 
 use crate::arch::Resume;
 use crate::arch::x86_64::cpu::FloatControl;
-use crate::kernel::preempt;
+use crate::kernel::{preempt, timer};
 use crate::raw::{self, SignalSet};
 use crate::sched::task::{State, TaskId};
 use crate::sched::worker::Worker;
@@ -207,7 +207,8 @@ pub fn look_after(worker: &mut Worker) {
             let current = worker.current;
             delivery::force(worker, current, arrival.info);
         } else {
-            delivery::post(worker, arrival.info, None);
+            let target = timer::target(worker, &arrival.info);
+            delivery::post(worker, arrival.info, target);
         }
     }
     if worker.signals.kernel_mask == SignalSet::MAX {

@@ -1,0 +1,97 @@
+//! timer_create(2) whose signals go to one thread (SIGEV_THREAD_ID, on which the C library's SIGEV_THREAD is built): the kernel
+//! does not know tasks, so it is asked to signal the worker, and the signal is handed on to the task.
+
+use super::{Outcome, error};
+use crate::arch::Frame;
+use crate::arch::x86_64::user_memory as user;
+use crate::kernel::signal::calls::catch;
+use crate::kernel::signal::frame::SigInfo;
+use crate::raw;
+use crate::sched::task::{FIRST_TID, TaskId};
+use crate::sched::worker::Worker;
+use alloc::vec::Vec;
+use linux_raw_sys::general::{SI_TIMER, SIGEV_THREAD_ID};
+use syscalls::{Errno, Sysno};
+
+/// struct sigevent, as timer_create(2) takes it.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct SigEvent {
+    pub value: u64,
+    pub signal: i32,
+    pub notify: i32,
+    pub thread: i32,
+    pub padding: [u8; 44],
+}
+
+/// Timers whose signals are for tasks: the kernel's timer id, and the task's thread id.
+pub struct Timers {
+    directed: Vec<(i32, u32)>,
+}
+
+impl Timers {
+    pub const fn new() -> Timers {
+        Timers { directed: Vec::new() }
+    }
+
+    /// In the child of a fork there are no timers.
+    pub fn clear(&mut self) {
+        self.directed.clear();
+    }
+
+    fn set(&mut self, timer: i32, tid: Option<u32>) {
+        // Ids of deleted timers are used again.
+        self.directed.retain(|&(known, _)| known != timer);
+        self.directed.extend(tid.map(|tid| (timer, tid)));
+    }
+}
+
+/// timer_create(2). ENOMEM if the timer cannot be noted; EINVAL if there is no such thread.
+pub fn create(worker: &mut Worker, call: &mut Frame) -> Outcome {
+    let [clock, event, id, ..] = call.arguments();
+    // SAFETY: a sigevent is plain integers.
+    let event = match if event == 0 { Ok(None) } else { unsafe { user::read::<SigEvent>(event) }.map(Some) } {
+        Ok(event) => event,
+        Err(errno) => return Outcome::Done(error(errno)),
+    };
+    let tid = event.map(|event| event.thread as u32).filter(|&tid| tid >= FIRST_TID);
+    let is_for_task = event.is_some_and(|event| event.notify == SIGEV_THREAD_ID as i32) && tid.is_some();
+    let Some(event) = event.filter(|_| is_for_task) else {
+        // The kernel's id may have been a directed timer's before.
+        // SAFETY: the program's own call.
+        let answer = unsafe { raw::call(Sysno::timer_create as u32, call.arguments()) };
+        if answer == 0
+            && let Ok(timer) = user::load_u32(id)
+        {
+            worker.directed_timers.set(timer as i32, None);
+        }
+        return Outcome::Done(answer);
+    };
+    if worker.tasks.by_tid(event.thread).is_none() || !(1..=64).contains(&event.signal) {
+        return Outcome::Done(error(Errno::EINVAL));
+    }
+    if worker.directed_timers.directed.try_reserve(1).is_err() {
+        return Outcome::Done(error(Errno::ENOMEM));
+    }
+    let flags = worker.signals.actions[event.signal as usize].flags;
+    catch(&mut worker.signals, event.signal as u32, flags);
+    let for_worker = SigEvent { thread: raw::gettid(), ..event };
+    // SAFETY: the sigevent lives across the call; the id is written to the program's own memory.
+    let answer = unsafe { raw::call(Sysno::timer_create as u32, [clock, &raw const for_worker as usize, id, 0, 0, 0]) };
+    if answer == 0
+        && let Ok(timer) = user::load_u32(id)
+    {
+        worker.directed_timers.set(timer as i32, tid);
+    }
+    Outcome::Done(answer)
+}
+
+/// The task that a timer's signal is for, if it is for one alone.
+pub fn target(worker: &Worker, info: &SigInfo) -> Option<TaskId> {
+    if info.si_code != SI_TIMER {
+        return None;
+    }
+    let timer = info.words[0] as i32;
+    let &(_, tid) = worker.directed_timers.directed.iter().find(|&&(known, _)| known == timer)?;
+    worker.tasks.by_tid(tid as i32)
+}
