@@ -3,6 +3,8 @@
 
 /// The calls, by number on x86-64 (`arch/x86/entry/syscalls/syscall_64.tbl`).
 const ANSWERED: &[u32] = &[
+    0,   // read
+    1,   // write
     2,   // open
     3,   // close
     7,   // poll
@@ -12,16 +14,51 @@ const ANSWERED: &[u32] = &[
     13,  // rt_sigaction
     14,  // rt_sigprocmask
     15,  // rt_sigreturn
+    16,  // ioctl
+    17,  // pread64
+    18,  // pwrite64
+    19,  // readv
+    20,  // writev
+    22,  // pipe
     23,  // select
     24,  // sched_yield
+    26,  // msync
     28,  // madvise
+    33,  // dup2
     34,  // pause
     35,  // nanosleep
+    40,  // sendfile
+    42,  // connect
+    43,  // accept
+    44,  // sendto
+    45,  // recvfrom
+    46,  // sendmsg
+    47,  // recvmsg
+    53,  // socketpair
+    54,  // setsockopt
     56,  // clone
     57,  // fork
     58,  // vfork
     59,  // execve
     60,  // exit
+    61,  // wait4
+    65,  // semop
+    69,  // msgsnd
+    70,  // msgrcv
+    72,  // fcntl
+    73,  // flock
+    74,  // fsync
+    75,  // fdatasync
+    105, // setuid
+    106, // setgid
+    113, // setreuid
+    114, // setregid
+    116, // setgroups
+    117, // setresuid
+    119, // setresgid
+    122, // setfsuid
+    123, // setfsgid
+    126, // capset
     127, // rt_sigpending
     128, // rt_sigtimedwait
     130, // rt_sigsuspend
@@ -31,25 +68,52 @@ const ANSWERED: &[u32] = &[
     144, // sched_setscheduler
     145, // sched_getscheduler
     157, // prctl
+    162, // sync
     186, // gettid
     200, // tkill
     202, // futex
     203, // sched_setaffinity
     204, // sched_getaffinity
     218, // set_tid_address
+    220, // semtimedop
     222, // timer_create
     230, // clock_nanosleep
     231, // exit_group
+    232, // epoll_wait
     234, // tgkill
+    242, // mq_timedsend
+    243, // mq_timedreceive
+    247, // waitid
     257, // openat
     270, // pselect6
     271, // ppoll
+    272, // unshare
     273, // set_robust_list
     274, // get_robust_list
+    275, // splice
+    276, // tee
+    277, // sync_file_range
+    278, // vmsplice
+    281, // epoll_pwait
+    288, // accept4
+    292, // dup3
+    293, // pipe2
+    295, // preadv
+    296, // pwritev
     297, // rt_tgsigqueueinfo
+    299, // recvmmsg
+    306, // syncfs
+    307, // sendmmsg
+    308, // setns
     322, // execveat
+    326, // copy_file_range
+    327, // preadv2
+    328, // pwritev2
     334, // rseq
+    426, // io_uring_enter
     435, // clone3
+    436, // close_range
+    441, // epoll_pwait2
 ];
 
 /// One bit a number: sites are many, and each asks.

@@ -121,20 +121,15 @@ pub fn open(worker: &mut Worker, call: &mut Frame, number: Sysno) -> Outcome {
     Outcome::Done(fd)
 }
 
-/// close(2): what was written to a stand-in becomes the task's name.
+/// `fd` is about to be closed: what was written to a stand-in becomes the task's name.
 #[inline]
-pub fn close(worker: &mut Worker, call: &mut Frame) -> Outcome {
-    if worker.open_names.open.is_empty() {
-        return Outcome::Pass;
-    }
-    let fd = call.rdi as i32;
+pub fn close(worker: &mut Worker, fd: i32) {
     if let Some(place) = worker.open_names.open.iter().position(|name| name.fd == fd) {
         let name = worker.open_names.open.swap_remove(place);
         if name.is_written {
             take_over(worker, &name);
         }
     }
-    Outcome::Pass
 }
 
 /// Gives the task the name that was written, if any was. A written name ends where the file's position is, for it is

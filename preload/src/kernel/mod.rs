@@ -1,10 +1,15 @@
 //! What grivet answers in the kernel's place, one file for each family of system calls. A call is answered at once, is
 //! left to the kernel (`Outcome::Pass`), or parks its task; a parked task's call is completed by whoever wakes it.
 
+pub mod child;
+pub mod descriptors;
+pub mod elsewhere;
 pub mod futex;
 pub mod identity;
+pub mod io;
 pub mod memory;
 pub mod poll;
+pub mod pool;
 pub mod preempt;
 pub mod priority_inheritance;
 pub mod process;
@@ -12,6 +17,7 @@ pub mod signal;
 pub mod thread;
 pub mod time;
 pub mod timer;
+pub mod watched;
 
 use crate::arch::{Frame, Resume};
 use crate::sched::task::{TaskId, Wait};
@@ -126,8 +132,69 @@ fn answer(worker: &mut Worker, call: &mut Frame) -> Outcome {
         Sysno::sched_getaffinity => identity::sched_getaffinity(worker, call),
         Sysno::sched_setscheduler | Sysno::sched_setparam => identity::set_scheduling(worker, call, number),
         Sysno::sched_getscheduler | Sysno::sched_getparam => identity::get_scheduling(worker, call, number),
-        Sysno::open | Sysno::openat => identity::open(worker, call, number),
-        Sysno::close => identity::close(worker, call),
+        Sysno::read
+        | Sysno::write
+        | Sysno::readv
+        | Sysno::writev
+        | Sysno::pread64
+        | Sysno::pwrite64
+        | Sysno::preadv
+        | Sysno::pwritev
+        | Sysno::preadv2
+        | Sysno::pwritev2
+        | Sysno::recvfrom
+        | Sysno::recvmsg
+        | Sysno::recvmmsg
+        | Sysno::sendto
+        | Sysno::sendmsg
+        | Sysno::sendmmsg
+        | Sysno::accept
+        | Sysno::accept4
+        | Sysno::connect
+        | Sysno::epoll_wait
+        | Sysno::epoll_pwait
+        | Sysno::epoll_pwait2
+        | Sysno::io_uring_enter
+        | Sysno::mq_timedsend
+        | Sysno::mq_timedreceive
+        | Sysno::splice
+        | Sysno::tee
+        | Sysno::vmsplice
+        | Sysno::sendfile => io::begin(worker, call, number),
+        Sysno::open | Sysno::openat => match identity::open(worker, call, number) {
+            Outcome::Pass => io::begin(worker, call, number),
+            answered => answered,
+        },
+        Sysno::wait4 | Sysno::waitid => child::wait(worker, call, number),
+        Sysno::close => descriptors::close(worker, call),
+        Sysno::dup2 | Sysno::dup3 => descriptors::duplicate_to(worker, call),
+        Sysno::close_range => descriptors::close_range(worker, call),
+        Sysno::pipe | Sysno::pipe2 | Sysno::socketpair => descriptors::make_pair(worker, call, number),
+        Sysno::fcntl => descriptors::fcntl(worker, call),
+        Sysno::ioctl => descriptors::ioctl(worker, call),
+        Sysno::setsockopt => descriptors::setsockopt(worker, call),
+        Sysno::flock => elsewhere::flock(worker, call),
+        Sysno::semop | Sysno::semtimedop => elsewhere::semaphores(worker, call, number),
+        Sysno::msgsnd | Sysno::msgrcv => elsewhere::messages(worker, call, number),
+        Sysno::fsync | Sysno::fdatasync | Sysno::sync | Sysno::syncfs | Sysno::sync_file_range | Sysno::msync => {
+            elsewhere::synchronise(worker, call, number)
+        }
+        Sysno::copy_file_range => elsewhere::copy(worker, call),
+        Sysno::setuid
+        | Sysno::setgid
+        | Sysno::setreuid
+        | Sysno::setregid
+        | Sysno::setgroups
+        | Sysno::setresuid
+        | Sysno::setresgid
+        | Sysno::setfsuid
+        | Sysno::setfsgid
+        | Sysno::capset
+        | Sysno::unshare
+        | Sysno::setns => {
+            pool::retire(worker);
+            Outcome::Pass
+        }
         Sysno::fork | Sysno::vfork => process::fork(worker, call, number),
         Sysno::execve | Sysno::execveat => process::exec(worker),
         Sysno::exit_group => process::exit_group(worker),
@@ -141,11 +208,12 @@ pub fn time_out(worker: &mut Worker, id: TaskId, now: u64) {
         Wait::Futex => futex::time_out(worker, id),
         Wait::Sleep => time::wake_sleeper(worker, id, now),
         Wait::Poll => poll::time_out(worker, id),
+        Wait::File => io::time_out(worker, id),
         Wait::Signal => {
             signal::delivery::end_await(worker, id);
             worker.wake(id, error(Errno::EAGAIN));
         }
-        Wait::Nothing => {}
+        Wait::Nothing | Wait::Pool | Wait::Child => {}
     }
 }
 
@@ -154,10 +222,12 @@ pub fn withdraw(worker: &mut Worker, id: TaskId) {
     worker.timers.remove(id);
     match worker.tasks[id].wait {
         Wait::Futex => futex::withdraw(worker, id),
-        Wait::Poll => {
-            worker.pollers.remove(id);
+        Wait::Poll => poll::withdraw(worker, id),
+        Wait::File => {
+            io::withdraw(worker, id);
             worker.tasks[id].deadline = 0;
         }
-        Wait::Sleep | Wait::Signal | Wait::Nothing => {}
+        Wait::Child => child::withdraw(worker, id),
+        Wait::Sleep | Wait::Signal | Wait::Pool | Wait::Nothing => {}
     }
 }

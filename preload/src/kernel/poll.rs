@@ -1,49 +1,23 @@
-//! poll(2), ppoll(2), select(2), pselect6(2): tried without waiting; if nothing is ready the task parks. The worker then waits for the
-//! files of all such tasks at once. A set of no files is a plain sleep.
+//! poll(2), ppoll(2), select(2), pselect6(2): tried without waiting; if nothing is ready the task parks with a watch on each
+//! of its files, and looks again when the poller says that something happened to one. A set of no files is a plain sleep.
 
 use super::{Outcome, error, time};
 use crate::arch::Frame;
-use crate::arch::x86_64::gate::idle_call;
 use crate::arch::x86_64::user_memory as user;
-use crate::kernel::signal::{mask_of, set_mask};
+use crate::kernel::io::{complete, lend};
+use crate::kernel::signal::delivery;
 use crate::raw;
 use crate::sched::clock::NS_PER_S;
 use crate::sched::idle::timespec;
-use crate::sched::task::{TaskId, Wait};
+use crate::sched::descriptors::Direction;
+use crate::sched::descriptors::watches::{NO_WATCH, WatchId};
+use crate::sched::task::{State, TaskId, Wait};
 use crate::sched::worker::Worker;
-use alloc::vec::Vec;
-use linux_raw_sys::general::{__kernel_timespec, POLLERR, POLLHUP, POLLIN, POLLOUT, POLLPRI, pollfd};
+use linux_raw_sys::general::{__kernel_timespec, POLLIN, POLLOUT, POLLPRI, POLLWRBAND, POLLWRNORM, pollfd};
 use syscalls::{Errno, Sysno};
 
 /// Bytes of the largest fd_set that the C library has (FD_SETSIZE 1024); longer ones are left to the kernel.
 const SET_BYTES: usize = 128;
-
-/// The tasks that wait for files.
-pub struct Pollers {
-    tasks: Vec<TaskId>,
-    /// The files of all of them, gathered for one call.
-    files: Vec<pollfd>,
-}
-
-impl Pollers {
-    pub const fn new() -> Pollers {
-        Pollers { tasks: Vec::new(), files: Vec::new() }
-    }
-
-    #[inline(always)]
-    pub fn is_empty(&self) -> bool {
-        self.tasks.is_empty()
-    }
-
-    pub fn clear(&mut self) {
-        self.tasks.clear();
-    }
-
-    /// Takes `id` out.
-    pub fn remove(&mut self, id: TaskId) {
-        self.tasks.retain(|&poller| poller != id);
-    }
-}
 
 /// A call's arguments in one form.
 enum Request {
@@ -68,6 +42,9 @@ pub fn answer(worker: &mut Worker, call: &mut Frame, number: Sysno) -> Outcome {
         Err(errno) => return Outcome::Done(error(errno)),
     };
     let request = request(call);
+    if matches!(request, Request::Select(..)) && (call.rdi as i32) < 0 {
+        return Outcome::Done(error(Errno::EINVAL));
+    }
     if let Request::Select(count, _) = request
         && count > SET_BYTES * 8
     {
@@ -78,28 +55,26 @@ pub fn answer(worker: &mut Worker, call: &mut Frame, number: Sysno) -> Outcome {
         return Outcome::Done(ready);
     }
     let id = worker.current;
-    if worker.pollers.tasks.try_reserve(1).is_err() {
+    if !watch(worker, id, &request) {
         return Outcome::Done(error(Errno::ENOMEM));
     }
     if let Some(span) = timeout {
         let deadline = worker.clock.now().saturating_add(span);
         if worker.timers.insert(id, deadline).is_err() {
+            unwatch(worker, id);
             return Outcome::Done(error(Errno::ENOMEM));
         }
-        worker.tasks[id].deadline = deadline;
+        worker.tasks[id].deadline = deadline.max(1);
     }
     if let Request::Poll(_, 0) | Request::Select(0, _) = request {
         worker.stats.parks_sleep += 1;
     } else {
         worker.stats.parks_poll += 1;
     }
-    worker.pollers.tasks.push(id);
     worker.park(call, Wait::Poll);
     if let Some(mask) = mask {
-        let old = mask_of(worker, id);
-        worker.tasks[id].extra().saved_mask = Some(old);
-        set_mask(worker, id, mask);
-        crate::kernel::signal::delivery::deliver_pending(worker, id);
+        lend(worker, id, mask);
+        delivery::deliver_pending(worker, id);
     }
     Outcome::Switch
 }
@@ -189,85 +164,106 @@ fn hand_back(copies: &[[u8; SET_BYTES]; 3], sets: &[usize; 3], bytes: usize) -> 
     Ok(())
 }
 
-/// Gathers the files of all waiting tasks.
-fn gather(worker: &mut Worker) {
-    let mut files = core::mem::take(&mut worker.pollers.files);
-    files.clear();
-    for place in 0..worker.pollers.tasks.len() {
-        let id = worker.pollers.tasks[place];
-        match request(worker.frame_of(id)) {
-            Request::Poll(array, count) => {
-                for index in 0..count {
-                    // SAFETY: a pollfd is plain integers.
-                    let Ok(file) = (unsafe { user::read::<pollfd>(array + index * size_of::<pollfd>()) }) else {
-                        break;
-                    };
-                    files.push(pollfd { revents: 0, ..file });
-                }
+/// Watches all files of the request for task `id`. False if there is no memory.
+fn watch(worker: &mut Worker, id: TaskId, request: &Request) -> bool {
+    worker.tasks[id].key = u64::from(NO_WATCH);
+    let mut complete = true;
+    match *request {
+        Request::Poll(array, count) => {
+            for index in 0..count {
+                // SAFETY: a pollfd is plain integers.
+                let Ok(file) = (unsafe { user::read::<pollfd>(array + index * size_of::<pollfd>()) }) else { break };
+                complete &= watch_one(worker, id, file.fd, directions(file.events as u32));
             }
-            Request::Select(count, sets) => {
-                let events = [POLLIN | POLLHUP | POLLERR, POLLOUT | POLLERR, POLLPRI];
-                for (set, events) in sets.into_iter().zip(events).filter(|&(set, _)| set != 0) {
-                    for word in 0..count.div_ceil(64) {
-                        // SAFETY: a word of a set is a plain integer.
-                        let Ok(mut bits) = (unsafe { user::read::<u64>(set + word * 8) }) else { break };
-                        while bits != 0 {
-                            let fd = word * 64 + bits.trailing_zeros() as usize;
-                            bits &= bits - 1;
-                            if fd < count {
-                                files.push(pollfd { fd: fd as i32, events: events as i16, revents: 0 });
-                            }
+        }
+        Request::Select(count, sets) => {
+            let asked = [POLLIN, POLLOUT, POLLPRI];
+            for (set, events) in sets.into_iter().zip(asked).filter(|&(set, _)| set != 0) {
+                for word in 0..count.div_ceil(64) {
+                    // SAFETY: a word of a set is a plain integer.
+                    let Ok(mut bits) = (unsafe { user::read::<u64>(set + word * 8) }) else { break };
+                    while bits != 0 {
+                        let fd = word * 64 + bits.trailing_zeros() as usize;
+                        bits &= bits - 1;
+                        if fd < count {
+                            complete &= watch_one(worker, id, fd as i32, directions(events));
                         }
                     }
                 }
             }
         }
     }
-    worker.pollers.files = files;
+    if !complete {
+        unwatch(worker, id);
+    }
+    complete
 }
 
-/// Completes the calls of those tasks whose files are ready. `known` says that something is; otherwise the kernel is asked
-/// about all of them first.
-pub fn check(worker: &mut Worker, known: bool) {
-    if !known {
-        gather(worker);
-        let now = timespec(0);
-        let (files, count) = (worker.pollers.files.as_mut_ptr() as usize, worker.pollers.files.len());
-        // SAFETY: the array lives across the call.
-        if unsafe { raw::call(Sysno::ppoll as u32, [files, count, &raw const now as usize, 0, 8, 0]) } <= 0 {
-            return;
-        }
+/// The directions that poll(2)'s `events` are about. Errors and hang-ups are told in any case.
+fn directions(events: u32) -> u8 {
+    let write = if events & (POLLOUT | POLLWRNORM | POLLWRBAND) != 0 { Direction::Write.bit() } else { 0 };
+    let read = if events & !(POLLOUT | POLLWRNORM | POLLWRBAND) != 0 || write == 0 { Direction::Read.bit() } else { 0 };
+    read | write
+}
+
+fn watch_one(worker: &mut Worker, id: TaskId, fd: i32, directions: u8) -> bool {
+    if fd < 0 {
+        return true;
     }
-    let mut place = 0;
-    while let Some(&id) = worker.pollers.tasks.get(place) {
-        let ready = attempt(&request(worker.frame_of(id)));
-        if ready == 0 {
-            place += 1;
-        } else {
-            worker.pollers.tasks.remove(place);
-            worker.timers.remove(id);
-            finish(worker, id, ready);
+    let Some(entry) = worker.descriptors.entry(fd) else { return false };
+    let (first, watched) = (entry.watches, entry.watched);
+    let chain = worker.tasks[id].key as WatchId;
+    let Some(new) = worker.descriptors.watches.add(id, fd, directions, first, chain) else { return false };
+    worker.tasks[id].key = u64::from(new);
+    if let Some(entry) = worker.descriptors.get_mut(fd) {
+        entry.watches = new;
+    }
+    worker.descriptors.waiters += 1;
+    if directions & !watched != 0 {
+        worker.descriptors.make_due(fd);
+    }
+    true
+}
+
+/// Takes back all watches of task `id`.
+fn unwatch(worker: &mut Worker, id: TaskId) {
+    let mut watch = worker.tasks[id].key as WatchId;
+    while watch != NO_WATCH {
+        let (next, replaced) = worker.descriptors.watches.remove(watch);
+        worker.descriptors.waiters -= 1;
+        if let Some((fd, first)) = replaced
+            && let Some(entry) = worker.descriptors.get_mut(fd)
+        {
+            entry.watches = first;
         }
+        watch = next;
+    }
+    worker.tasks[id].key = u64::from(NO_WATCH);
+}
+
+/// Something has happened to a file of task `id`: it looks again when its turn comes.
+pub fn try_again(worker: &mut Worker, id: TaskId) {
+    if worker.tasks[id].state == State::Parked {
+        worker.tasks[id].retries = true;
+        worker.run_queue.push(&mut worker.tasks, id);
     }
 }
 
-/// Sleeps until a file is ready or `timeout` ns are over.
-pub fn wait(worker: &mut Worker, timeout: Option<u64>) {
-    gather(worker);
-    let time = timeout.map(timespec);
-    let pointer = time.as_ref().map_or(core::ptr::null(), core::ptr::from_ref);
-    let (files, count) = (worker.pollers.files.as_mut_ptr() as usize, worker.pollers.files.len());
-    // SAFETY: the array and the time live across the call.
-    let answer =
-        unsafe { idle_call(Sysno::ppoll as u32, [files, count, pointer as usize, 0, 8], worker.attention.as_ptr()) };
-    if answer > 0 {
-        check(worker, true);
+/// Its turn has come; whether its call is over.
+pub fn retry(worker: &mut Worker, id: TaskId) -> bool {
+    let request = request(worker.frame_of(id));
+    let ready = attempt(&request);
+    if ready == 0 {
+        worker.tasks[id].state = State::Parked;
+        return false;
     }
+    worker.timers.remove(id);
+    finish(worker, id, ready);
+    true
 }
 
 /// A poll's time is over: nothing is ready.
 pub fn time_out(worker: &mut Worker, id: TaskId) {
-    worker.pollers.remove(id);
     let request = request(worker.frame_of(id));
     let ready = attempt(&request);
     if ready == 0
@@ -279,12 +275,14 @@ pub fn time_out(worker: &mut Worker, id: TaskId) {
     finish(worker, id, ready);
 }
 
+/// Takes the task out of everything that it waits for.
+pub fn withdraw(worker: &mut Worker, id: TaskId) {
+    unwatch(worker, id);
+    worker.tasks[id].deadline = 0;
+}
+
 /// Ends the call, with the mask that was in force before it and, for select, the time left (select(2)).
 fn finish(worker: &mut Worker, id: TaskId, result: isize) {
-    let saved = worker.tasks[id].extra.as_mut().and_then(|extra| extra.saved_mask.take());
-    if let Some(mask) = saved {
-        set_mask(worker, id, mask);
-    }
     let left = worker.tasks[id].deadline.saturating_sub(worker.clock.now());
     let call = worker.frame_of(id);
     let [.., fifth, _] = call.arguments();
@@ -294,6 +292,6 @@ fn finish(worker: &mut Worker, id: TaskId, result: isize) {
     } else if number == Some(Sysno::pselect6) && fifth != 0 {
         let _ = user::write(fifth, &timespec(left));
     }
-    worker.tasks[id].deadline = 0;
-    worker.wake(id, result);
+    withdraw(worker, id);
+    complete(worker, id, result);
 }

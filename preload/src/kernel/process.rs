@@ -1,11 +1,12 @@
 //! Calls that concern the whole process: fork, vfork, clone of a process, exec, exit_group.
 
-use super::{Outcome, signal};
+use super::{Outcome, descriptors, pool, signal};
 use crate::arch::Frame;
 use crate::arch::x86_64::gate;
 use crate::kernel::thread::Request;
 use crate::raw;
 use crate::report::{say, stats};
+use crate::sched::poller::Poller;
 use crate::sched::task::{NONE, State};
 use crate::sched::worker::Worker;
 use crate::spawn;
@@ -58,7 +59,7 @@ fn become_child(worker: &mut Worker) {
     worker.run_queue.clear();
     worker.timers.clear();
     worker.parking.prepare();
-    worker.pollers.clear();
+    forget_files(worker);
     worker.shared_waiters.clear();
     worker.directed_timers.clear();
     let others: alloc::vec::Vec<_> = worker.tasks.iter().filter(|&id| id != current).collect();
@@ -85,6 +86,20 @@ fn become_child(worker: &mut Worker) {
     worker.preemption.forget();
     spawn::call::become_child(worker.tasks[current].fs_base);
     signal::become_child(worker);
+}
+
+/// In the child of a fork: nobody waits for a file, and the poller, its files and the pool are the parent's.
+fn forget_files(worker: &mut Worker) {
+    for fd in worker.descriptors.become_child() {
+        descriptors::close_private(worker, fd);
+    }
+    pool::become_child(worker);
+    if let Some(fd) = worker.poller.descriptor() {
+        worker.poller = Poller::new();
+        descriptors::close_private(worker, fd);
+    }
+    worker.watchdog.forget();
+    worker.children.clear();
 }
 
 /// execve(2): the new program inherits the signal mask of the calling thread.

@@ -17,6 +17,7 @@ pub struct Stats {
     pub parks_sleep: u64,
     pub parks_poll: u64,
     pub parks_signal: u64,
+    pub parks_io: u64,
     /// System calls answered here, and left to the kernel.
     pub answered: u64,
     pub passed: u64,
@@ -41,6 +42,7 @@ impl Stats {
             parks_sleep: 0,
             parks_poll: 0,
             parks_signal: 0,
+            parks_io: 0,
             answered: 0,
             passed: 0,
             outlet: Outlet::NONE,
@@ -112,7 +114,7 @@ pub fn print(worker: &Worker) {
     let mut line = Line::new();
     let _ = write!(
         line,
-        "stats: threads={} peak={} switches={} parks_futex={} parks_sleep={} parks_poll={} parks_signal={} answered={} passed={}",
+        "stats: threads={} peak={} switches={} parks_futex={} parks_sleep={} parks_poll={} parks_signal={} parks_io={} answered={} passed={}",
         stats.threads,
         stats.peak,
         stats.switches,
@@ -120,6 +122,7 @@ pub fn print(worker: &Worker) {
         stats.parks_sleep,
         stats.parks_poll,
         stats.parks_signal,
+        stats.parks_io,
         stats.answered,
         stats.passed
     );

@@ -2,7 +2,7 @@
 //! until another process touches a shared futex, or until a signal comes. If nothing of the kind can happen, the process is stuck, which is said once.
 
 use crate::arch::x86_64::gate::idle_call;
-use crate::kernel::{futex, poll, signal};
+use crate::kernel::{descriptors, futex, io, pool, signal};
 use crate::report::stuck;
 use crate::sched::clock::NS_PER_S;
 use crate::sched::worker::Worker;
@@ -13,8 +13,9 @@ use syscalls::Sysno;
 /// How long a process must have been stuck before it is said: a signal handler may be about to help, ns.
 const STUCK_AFTER: u64 = NS_PER_S;
 
-/// How often shared futexes are looked at while files are waited for as well, ns.
-const SHARED_LOOK: u64 = 1_000_000;
+/// How often is looked at what does not end the worker's sleep by itself: shared futexes while files are waited for as well, files
+/// that the poller refuses, calls that no thread of the pool is free for, ns.
+const LOOK: u64 = 1_000_000;
 
 impl Worker {
     /// Sleeps until something may have made a task ready, and makes it so.
@@ -35,7 +36,14 @@ impl Worker {
             self.expire_timers();
             return;
         }
-        if self.pollers.is_empty() && self.shared_waiters.is_empty() {
+        let waits_for_files = self.waits_for_files();
+        if waits_for_files {
+            io::register_due(self);
+        }
+        if !self.descriptors.stand_ins.is_empty() {
+            descriptors::close_stand_ins(self);
+        }
+        if !waits_for_files && self.shared_waiters.is_empty() {
             let stuck = timeout.is_none() && !self.said_stuck && stuck::is_stuck(self);
             if stuck {
                 timeout = Some(STUCK_AFTER);
@@ -45,14 +53,16 @@ impl Worker {
                 self.said_stuck = true;
                 stuck::report(self);
             }
-        } else if self.pollers.is_empty() {
+        } else if !waits_for_files {
             futex::wait_shared(self, timeout);
         } else {
             if !self.shared_waiters.is_empty() {
                 futex::check_shared(self);
-                timeout = Some(timeout.map_or(SHARED_LOOK, |ns| ns.min(SHARED_LOOK)));
             }
-            poll::wait(self, timeout);
+            if !self.shared_waiters.is_empty() || !self.descriptors.unwatchable.is_empty() || self.pool.has_line() {
+                timeout = Some(timeout.map_or(LOOK, |ns| ns.min(LOOK)));
+            }
+            self.wait_for_files(timeout);
         }
         if !self.timers.is_empty() {
             self.expire_timers();
@@ -62,12 +72,27 @@ impl Worker {
         }
     }
 
+    fn wait_for_files(&mut self, timeout: Option<u64>) {
+        if self.poller.descriptor().is_none() {
+            self.sleep(timeout);
+        } else {
+            let events = self.poller.wait(timeout, &self.attention);
+            io::hand_out(self, &events);
+        }
+        if !self.descriptors.unwatchable.is_empty() {
+            io::try_unwatchable(self);
+        }
+        if self.pool.has_line() {
+            pool::collect(self);
+        }
+    }
+
     /// Sleeps for `timeout` ns, or for ever; 0 when the time is over, −EINTR after a signal.
     fn sleep(&self, timeout: Option<u64>) -> isize {
         let time = timeout.map(timespec);
         let pointer = time.as_ref().map_or(core::ptr::null(), core::ptr::from_ref);
         // SAFETY: no files; the timespec lives across the call.
-        unsafe { idle_call(Sysno::ppoll as u32, [0, 0, pointer as usize, 0, 8], self.attention.as_ptr()) }
+        unsafe { idle_call(Sysno::ppoll as u32, [0, 0, pointer as usize, 0, 8, 0], self.attention.as_ptr()) }
     }
 }
 

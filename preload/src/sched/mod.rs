@@ -4,8 +4,10 @@
 
 pub mod arena;
 pub mod clock;
+pub mod descriptors;
 pub mod idle;
 pub mod parking;
+pub mod poller;
 pub mod run_queue;
 pub mod task;
 pub mod timers;

@@ -44,6 +44,12 @@ pub enum Wait {
     Sleep,
     /// poll(2) or select(2).
     Poll,
+    /// That one descriptor is ready: `Task::key` says which, `Task::expected` what was done so far.
+    File,
+    /// A call that the pool makes.
+    Pool,
+    /// A child process.
+    Child,
     /// A signal: pause, sigsuspend, sigtimedwait.
     Signal,
 }
@@ -61,6 +67,8 @@ pub struct Task {
     pub shares_memory: u32,
     pub state: State,
     pub wait: Wait,
+    /// It is in the run queue to attempt its call again, which is not over: `wait` still says what it waits for.
+    pub retries: bool,
     /// It is the first waiter of its futex address.
     pub is_queue_head: bool,
     /// Its futex may be woken by another process.
@@ -114,6 +122,10 @@ pub struct Extra {
     pub awaited: u64,
     /// Mask to go back to when sigsuspend, ppoll or pselect is over.
     pub saved_mask: Option<u64>,
+    /// When its recvmmsg is over, ns of CLOCK_MONOTONIC.
+    pub message_deadline: u64,
+    /// Bytes of the message that its sendmmsg is at that are sent already.
+    pub part_sent: u32,
     /// CPUs it asked to run on.
     pub affinity: Option<Box<[u8]>>,
     /// Scheduling policy and priority it asked for.
@@ -189,6 +201,7 @@ impl Tasks {
             shares_memory: 0,
             state: State::Ready,
             wait: Wait::Nothing,
+            retries: false,
             is_queue_head: false,
             is_shared_wait: false,
             next: NONE,

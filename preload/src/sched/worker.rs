@@ -1,16 +1,21 @@
 //! A worker: one kernel thread that runs tasks, with everything that it owns. It switches tasks by choosing which saved
 //! frame the gate returns to. Nothing here blocks but `idle.rs`.
 
-use crate::arch::x86_64::cpu::{Cpu, FloatControl};
+use crate::arch::x86_64::cpu::{self, Cpu, FloatControl};
 use crate::arch::{Frame, Resume};
 use crate::config::Config;
+use crate::kernel;
 use crate::kernel::identity::OpenNames;
 use crate::kernel::memory::Discards;
-use crate::kernel::poll::Pollers;
+use crate::kernel::child::Children;
+use crate::kernel::pool::Pool;
+use crate::kernel::watched::Watchdog;
 use crate::kernel::signal::Signals;
 use crate::report::stats::Stats;
 use crate::sched::arena::StackArena;
 use crate::sched::clock::Clock;
+use crate::sched::descriptors::Descriptors;
+use crate::sched::poller::Poller;
 use crate::sched::parking::Parking;
 use crate::sched::run_queue::RunQueue;
 use crate::sched::task::{NONE, State, TaskId, Tasks, Wait};
@@ -21,6 +26,10 @@ use core::sync::atomic::{AtomicU32, Ordering};
 
 /// Switches after which timers and pollers are looked at even though tasks are ready.
 pub const SWITCHES_BETWEEN_LOOKS: u32 = 64;
+
+/// Ticks of the time stamp counter after which files are looked at in any case: a millisecond at most, for no processor
+/// of this kind counts slower than 1 GHz.
+const LOOK_CYCLES: u64 = 1_000_000;
 
 /// One kernel thread's scheduler.
 #[repr(C)]
@@ -46,7 +55,13 @@ pub struct Worker {
     pub cpu: Cpu,
     pub stats: Stats,
     pub signals: Signals,
-    pub pollers: Pollers,
+    pub descriptors: Descriptors,
+    pub poller: Poller,
+    pub pool: Pool,
+    pub children: Children,
+    pub watchdog: Watchdog,
+    /// Time stamp counter at the last look around.
+    looked_at: u64,
     pub shared_waiters: Vec<TaskId>,
     pub open_names: OpenNames,
     pub directed_timers: crate::kernel::timer::Timers,
@@ -89,7 +104,12 @@ pub static WORKER: WorkerCell = WorkerCell(UnsafeCell::new(Worker {
     cpu: Cpu::NONE,
     stats: Stats::new(),
     signals: Signals::new(),
-    pollers: Pollers::new(),
+    descriptors: Descriptors::new(),
+    poller: Poller::new(),
+    pool: Pool::new(),
+    children: Children::new(),
+    watchdog: Watchdog::new(),
+    looked_at: 0,
     shared_waiters: Vec::new(),
     open_names: OpenNames::new(),
     directed_timers: crate::kernel::timer::Timers::new(),
@@ -196,7 +216,9 @@ impl Worker {
             && let Some(id) = self.run_queue.pop(&mut self.tasks)
         {
             self.until_look -= 1;
-            return self.switch_to(id);
+            if !self.tasks[id].retries || kernel::io::retry(self, id) {
+                return self.switch_to(id);
+            }
         }
         self.schedule_after_look()
     }
@@ -204,15 +226,26 @@ impl Worker {
     /// As `schedule`, when it is time to look around, or nothing is ready.
     #[cold]
     fn schedule_after_look(&mut self) -> Resume {
-        if self.until_look <= 1 {
-            self.look_around();
-        }
         loop {
-            if let Some(id) = self.run_queue.pop(&mut self.tasks) {
-                return self.switch_to(id);
+            if self.until_look <= 1 || self.has_not_looked_for_long() {
+                self.look_around();
             }
-            self.idle();
+            match self.run_queue.pop(&mut self.tasks) {
+                Some(id) if !self.tasks[id].retries || kernel::io::retry(self, id) => return self.switch_to(id),
+                Some(_) => self.until_look -= 1,
+                None => self.idle(),
+            }
         }
+    }
+
+    /// Whether a look at the poller could make a task ready.
+    #[inline(always)]
+    pub fn waits_for_files(&self) -> bool {
+        self.descriptors.has_waiters() || self.pool.outstanding != 0
+    }
+
+    fn has_not_looked_for_long(&self) -> bool {
+        self.waits_for_files() && cpu::time_stamp().wrapping_sub(self.looked_at) > LOOK_CYCLES
     }
 
     /// Timers that are due, files that are ready, shared futexes that have changed.
@@ -221,8 +254,9 @@ impl Worker {
         if !self.timers.is_empty() {
             self.expire_timers();
         }
-        if !self.pollers.is_empty() {
-            crate::kernel::poll::check(self, false);
+        if self.waits_for_files() {
+            self.looked_at = cpu::time_stamp();
+            crate::kernel::io::look(self);
         }
         if !self.shared_waiters.is_empty() {
             crate::kernel::futex::check_shared(self);
@@ -284,7 +318,7 @@ impl Worker {
     /// Whether a look around could make a task ready.
     pub fn has_something_to_look_for(&self) -> bool {
         let is_due = |deadline| deadline <= self.clock.now();
-        !self.pollers.is_empty() || !self.shared_waiters.is_empty() || self.timers.next_deadline().is_some_and(is_due)
+        self.waits_for_files() || !self.shared_waiters.is_empty() || self.timers.next_deadline().is_some_and(is_due)
     }
 
     /// Asks for a look at what has happened before any task goes on.

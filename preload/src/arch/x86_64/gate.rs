@@ -219,17 +219,17 @@ core::arch::global_asm!(
     "mov eax, {rt_sigreturn}",
     "syscall",
     "ud2",
-    // isize grivet_idle_call(number, a, b, c, d, e, &attention): a system call that is not begun once attention is wanted.
+    // isize grivet_idle_call(number, &arguments, &attention): a system call that is not begun once attention is wanted.
     ".globl grivet_idle_call", ".hidden grivet_idle_call",
     "grivet_idle_call:",
     "mov eax, edi",
-    "mov rdi, rsi",
-    "mov rsi, rdx",
-    "mov rdx, rcx",
-    "mov r10, r8",
-    "mov r8, r9",
-    "mov r11, [rsp + 8]",
-    "xor r9d, r9d",
+    "mov r11, rdx",
+    "mov rdi, [rsi]",
+    "mov rdx, [rsi + 16]",
+    "mov r10, [rsi + 24]",
+    "mov r8, [rsi + 32]",
+    "mov r9, [rsi + 40]",
+    "mov rsi, [rsi + 8]",
     ".globl grivet_idle_check", ".hidden grivet_idle_check",
     "grivet_idle_check:",
     "cmp dword ptr [r11], 0",
@@ -284,7 +284,7 @@ unsafe extern "C" {
     fn grivet_resume_end();
     fn grivet_recheck();
     fn grivet_restorer();
-    fn grivet_idle_call(number: u32, a: usize, b: usize, c: usize, d: usize, e: usize, attention: *const u32) -> isize;
+    fn grivet_idle_call(number: u32, arguments: *const [usize; 6], attention: *const u32) -> isize;
     fn grivet_idle_check();
     fn grivet_idle_syscall();
     fn grivet_idle_skip();
@@ -307,15 +307,20 @@ pub fn set_kernel_thread(tid: i32) {
     unsafe { grivet_kernel_thread = tid };
 }
 
-/// A system call by which the worker sleeps. It returns −EINTR at once if `attention` is, or becomes, non-zero before
-/// the call has begun, so that no signal is slept through.
+/// The kernel thread that is the worker.
+pub fn kernel_thread() -> i32 {
+    // SAFETY: a plain word, written at activation and after fork only.
+    unsafe { grivet_kernel_thread }
+}
+
+/// A system call that may wait. It returns −EINTR at once if `attention` is, or becomes, non-zero before the call has
+/// begun, so that no signal is slept through.
 ///
 /// # Safety
 /// As for the system call `number`.
-pub unsafe fn idle_call(number: u32, arguments: [usize; 5], attention: *const u32) -> isize {
-    let [a, b, c, d, e] = arguments;
-    // SAFETY: the caller vouches for the call; the assembly keeps the C calling convention.
-    unsafe { grivet_idle_call(number, a, b, c, d, e, attention) }
+pub unsafe fn idle_call(number: u32, arguments: [usize; 6], attention: *const u32) -> isize {
+    // SAFETY: the caller vouches for the call; the assembly keeps the C calling convention and reads the array first.
+    unsafe { grivet_idle_call(number, &raw const arguments, attention) }
 }
 
 /// Where an interrupted instruction pointer lies, seen from the gate.

@@ -3,4 +3,7 @@
 pub mod cpu;
 pub mod frame;
 pub mod gate;
+mod thread;
 pub mod user_memory;
+
+pub use thread::start_thread;

@@ -7,12 +7,15 @@ use super::{FAULTS, SIG_DFL, bit};
 use crate::arch::x86_64::frame::RED_ZONE;
 use crate::arch::x86_64::gate::{self, Place};
 use crate::arch::x86_64::user_memory;
-use crate::kernel::preempt;
+use crate::kernel::{pool, preempt};
+use crate::raw;
+use crate::sched::task::{NONE, TaskId};
 use crate::report::{overflow, say};
 use crate::sched::worker::{WORKER, Worker};
 use core::cell::UnsafeCell;
 use core::sync::atomic::{AtomicUsize, Ordering};
 use linux_raw_sys::general::{SA_ONSTACK, SIGBUS, SIGSEGV};
+use syscalls::Sysno;
 
 /// A signal that came.
 #[derive(Clone, Copy)]
@@ -20,6 +23,8 @@ pub struct Arrival {
     pub info: SigInfo,
     /// The running task's own instruction raised it.
     pub is_fault: bool,
+    /// The task that it is for, if that is known: `NONE` otherwise.
+    pub target: TaskId,
 }
 
 const ROOM: usize = 64;
@@ -35,7 +40,7 @@ struct Notes {
 unsafe impl Sync for Notes {}
 
 static NOTES: Notes = Notes {
-    entries: UnsafeCell::new([Arrival { info: SigInfo::NONE, is_fault: false }; ROOM]),
+    entries: UnsafeCell::new([Arrival { info: SigInfo::NONE, is_fault: false, target: NONE }; ROOM]),
     written: AtomicUsize::new(0),
     read: AtomicUsize::new(0),
 };
@@ -56,9 +61,22 @@ pub fn take() -> Option<Arrival> {
 fn note(info: SigInfo, is_fault: bool) -> bool {
     let written = NOTES.written.load(Ordering::Relaxed);
     // SAFETY: `arrive` keeps the kernel from sending more when the last entry is taken.
-    unsafe { (*NOTES.entries.get())[written % ROOM] = Arrival { info, is_fault } };
+    unsafe { (*NOTES.entries.get())[written % ROOM] = Arrival { info, is_fault, target: NONE } };
     NOTES.written.store(written + 1, Ordering::Release);
     written + 1 - NOTES.read.load(Ordering::Relaxed) < ROOM - 1
+}
+
+/// The newest note of `signal` is for `task`: the kernel raised it by a call that was made in that task's name.
+pub fn claim(signal: u32, task: TaskId) {
+    let (read, written) = (NOTES.read.load(Ordering::Relaxed), NOTES.written.load(Ordering::Acquire));
+    for place in (read..written).rev() {
+        // SAFETY: the entries between the two were written; the handler only adds behind them.
+        let entry = unsafe { &mut (*NOTES.entries.get())[place % ROOM] };
+        if entry.info.si_signo as u32 == signal && entry.target == NONE {
+            entry.target = task;
+            return;
+        }
+    }
 }
 
 /// The handler, as rt_sigaction(2) knows it.
@@ -74,6 +92,19 @@ pub unsafe extern "C" fn arrive(signal: i32, info: *const SigInfo, context: *mut
         return;
     }
     let worker = WORKER.get();
+    if pool::is_own_stack(context.registers.rsp) {
+        arrive_in_pool(&info, context);
+        return;
+    }
+    // SAFETY: atomics, and fields that do not change after activation.
+    if unsafe { (*worker).watchdog.is_tick(&info) } {
+        if let Place::GoingIdle(skip) = gate::place(context.registers.rip) {
+            context.registers.rip = skip;
+        }
+        // SAFETY: as above.
+        unsafe { (*worker).watchdog.tick() };
+        return;
+    }
     // SAFETY: shared fields only (own_text, stack bounds, atomics), which do not change after activation.
     let (inside, is_tick) = unsafe { (is_inside(&*worker, context), (*worker).preemption.is_tick(&info)) };
     let place = gate::place(context.registers.rip);
@@ -109,6 +140,24 @@ pub unsafe extern "C" fn arrive(signal: i32, info: *const SigInfo, context: *mut
             }
         }
         Place::Elsewhere => interrupt_program(worker, info, is_fault, is_tick, context),
+    }
+}
+
+/// A thread of the pool was interrupted: it is to leave its call. A signal of that number that was not for it goes to the worker.
+fn arrive_in_pool(info: &SigInfo, context: &mut UContext) {
+    const SI_TKILL: i32 = -6;
+    if let Place::GoingIdle(skip) = gate::place(context.registers.rip) {
+        context.registers.rip = skip;
+    }
+    if info.si_code != SI_TKILL {
+        let thread = gate::kernel_thread();
+        // SAFETY: the kernel reads the siginfo.
+        unsafe {
+            raw::call(
+                Sysno::rt_tgsigqueueinfo as u32,
+                [raw::getpid() as usize, thread as usize, info.si_signo as usize, &raw const *info as usize, 0, 0],
+            )
+        };
     }
 }
 

@@ -3,7 +3,7 @@
 
 use super::delivery::{deliver_pending, post};
 use super::frame::{SigInfo, SignalFrame, StackT};
-use super::{Action, FAULTS, SIG_DFL, SIGNALS, Signals, bit, mask_of, pending_for, set_mask, sync_kernel_mask};
+use super::{Action, FAULTS, SIG_DFL, SIG_IGN, SIGNALS, Signals, bit, mask_of, pending_for, set_mask, sync_kernel_mask};
 use crate::arch::x86_64::gate;
 use crate::arch::x86_64::user_memory as user;
 use crate::arch::{Frame, Resume};
@@ -14,7 +14,7 @@ use crate::sched::task::Wait;
 use crate::sched::worker::Worker;
 use linux_raw_sys::general::{
     __kernel_timespec, SA_NOCLDSTOP, SA_NOCLDWAIT, SA_ONSTACK, SA_RESTART, SA_RESTORER, SA_SIGINFO, SIG_BLOCK,
-    SIG_SETMASK, SIG_UNBLOCK, SIGKILL, SIGSTOP, SS_DISABLE, SS_ONSTACK,
+    SIG_SETMASK, SIG_UNBLOCK, SIGCHLD, SIGKILL, SIGSTOP, SS_DISABLE, SS_ONSTACK,
 };
 use syscalls::{Errno, Sysno};
 
@@ -32,7 +32,11 @@ pub const ALWAYS_CAUGHT: u64 =
 pub fn catch(signals: &mut Signals, signal: u32, flags: u64) {
     // The slice timer must not be seen by calls that the kernel can restart.
     let flags = if signal == preempt::SIGNAL { flags | u64::from(SA_RESTART) } else { flags };
-    let kept = flags & u64::from(SA_RESTART | SA_NOCLDSTOP | SA_NOCLDWAIT);
+    let mut kept = flags & u64::from(SA_RESTART | SA_NOCLDSTOP | SA_NOCLDWAIT);
+    if signal == SIGCHLD && signals.actions[SIGCHLD as usize].handler == SIG_IGN {
+        // Children of a program that ignores the signal leave no zombies; that must stay so.
+        kept |= u64::from(SA_NOCLDWAIT);
+    }
     let action = Action {
         handler: arrive as *const () as u64,
         flags: u64::from(SA_SIGINFO | SA_ONSTACK | SA_RESTORER) | kept,
@@ -43,6 +47,23 @@ pub fn catch(signals: &mut Signals, signal: u32, flags: u64) {
     // SAFETY: the handler and its restorer live as long as the process.
     unsafe { raw::call(Sysno::rt_sigaction as u32, [signal as usize, &raw const action as usize, 0, SET_SIZE, 0, 0]) };
     signals.caught |= bit(signal);
+}
+
+/// Nobody waits for `signal` any more: the kernel treats it by the program's action again.
+pub fn release(worker: &mut Worker, signal: u32) {
+    let action = worker.signals.actions[signal as usize];
+    if !action.is_handled() && (ALWAYS_CAUGHT | worker.signals.masks.awaited()) & bit(signal) == 0 {
+        set_plain(&mut worker.signals, signal, action);
+    }
+    super::sync_kernel_mask(worker);
+}
+
+/// The kernel gets an action that has no handler.
+fn set_plain(signals: &mut Signals, signal: u32, action: Action) {
+    let plain = Action { mask: 0, ..action };
+    // SAFETY: no handler is set.
+    unsafe { raw::call(Sysno::rt_sigaction as u32, [signal as usize, &raw const plain as usize, 0, SET_SIZE, 0, 0]) };
+    signals.caught &= !bit(signal);
 }
 
 /// Takes over the actions, mask and alternate stack that the process's only thread had when grivet awoke.
@@ -102,12 +123,7 @@ pub fn rt_sigaction(worker: &mut Worker, call: &mut Frame) -> Outcome {
         if new.is_handled() || (ALWAYS_CAUGHT | worker.signals.masks.awaited()) & bit(signal) != 0 {
             catch(&mut worker.signals, signal, new.flags);
         } else {
-            let plain = Action { mask: 0, ..new };
-            // SAFETY: no handler is set.
-            unsafe {
-                raw::call(Sysno::rt_sigaction as u32, [signal as usize, &raw const plain as usize, 0, SET_SIZE, 0, 0])
-            };
-            worker.signals.caught &= !bit(signal);
+            set_plain(&mut worker.signals, signal, new);
             if new.handler != SIG_DFL {
                 worker.signals.pending.discard(bit(signal));
             }

@@ -6,7 +6,7 @@ use super::{Action, IGNORED_BY_DEFAULT, SIG_DFL, SIG_IGN, bit, mask_of, pending_
 use crate::arch::Resume;
 use crate::arch::x86_64::frame::RED_ZONE;
 use crate::arch::x86_64::user_memory as user;
-use crate::kernel::{error, time, withdraw};
+use crate::kernel::{error, io, pool, time, withdraw};
 use crate::raw;
 use crate::report::say;
 use crate::sched::task::{State, TaskId, Wait};
@@ -144,9 +144,17 @@ pub fn interrupt(worker: &mut Worker, id: TaskId, info: SigInfo) {
         SIG_DFL => return default_action(worker, signal),
         _ => {}
     }
+    if worker.tasks[id].wait == Wait::Pool {
+        add_pending(worker, id, info);
+        return pool::interrupt(worker, id);
+    }
     if worker.tasks[id].state == State::Parked {
         break_off(worker, id, &action);
         worker.make_ready(id);
+    } else if worker.tasks[id].retries {
+        break_off(worker, id, &action);
+        worker.tasks[id].retries = false;
+        worker.tasks[id].wait = Wait::Nothing;
     }
     let old_mask = worker.tasks[id].extra.as_mut().and_then(|extra| extra.saved_mask.take());
     let mask = mask_of(worker, id);
@@ -165,11 +173,18 @@ pub fn interrupt(worker: &mut Worker, id: TaskId, info: SigInfo) {
 /// Ends the call that task `id` is parked in, or prepares it to be made again.
 fn break_off(worker: &mut Worker, id: TaskId, action: &Action) {
     let wait = worker.tasks[id].wait;
-    let restarts = wait == Wait::Futex && worker.tasks[id].deadline == 0 && action.flags & u64::from(SA_RESTART) != 0;
     let result = match wait {
         Wait::Sleep => time::interrupt_sleeper(worker, id),
+        Wait::File => io::interrupted_result(worker, id),
         _ => error(Errno::EINTR),
     };
+    let number = Sysno::new(worker.frame_of(id).number() as usize);
+    let can_restart = match wait {
+        Wait::Futex | Wait::File => worker.tasks[id].deadline == 0 && !number.is_some_and(never_restarts),
+        Wait::Child => true,
+        _ => false,
+    };
+    let restarts = can_restart && result == error(Errno::EINTR) && action.flags & u64::from(SA_RESTART) != 0;
     if wait == Wait::Signal {
         end_await(worker, id);
     }
@@ -180,6 +195,11 @@ fn break_off(worker: &mut Worker, id: TaskId, action: &Action) {
     } else {
         call.answer(result);
     }
+}
+
+/// Calls that are interrupted even by handlers with SA_RESTART (signal(7)).
+fn never_restarts(number: Sysno) -> bool {
+    matches!(number, Sysno::epoll_wait | Sysno::epoll_pwait | Sysno::epoll_pwait2 | Sysno::io_uring_enter)
 }
 
 /// The top of task `id`'s alternate stack, if it has one and `rsp` is not on it already.
@@ -229,4 +249,15 @@ pub fn deliver_pending(worker: &mut Worker, id: TaskId) {
         let Some(info) = own.or_else(|| worker.signals.pending.take(wanted)) else { break };
         interrupt(worker, id, info);
     }
+}
+
+/// A task's call has ended: signals that came while it could not be broken off are given to it now.
+pub fn deliver_to_ready(worker: &mut Worker, id: TaskId) {
+    while worker.tasks[id].has_pending && worker.tasks[id].state == State::Ready && pending_for(worker, id) != 0 {
+        let wanted = !mask_of(worker, id);
+        let own = worker.tasks[id].extra.as_mut().and_then(|extra| extra.pending.take(wanted));
+        let Some(info) = own else { break };
+        interrupt(worker, id, info);
+    }
+    worker.tasks[id].has_pending = worker.tasks[id].extra.as_ref().is_some_and(|extra| extra.pending.set != 0);
 }

@@ -14,9 +14,9 @@ pub mod masks;
 
 use crate::arch::Resume;
 use crate::arch::x86_64::cpu::FloatControl;
-use crate::kernel::{preempt, timer};
+use crate::kernel::{child, preempt, timer};
 use crate::raw::{self, SignalSet};
-use crate::sched::task::{State, TaskId};
+use crate::sched::task::{NONE, State, TaskId};
 use crate::sched::worker::Worker;
 use alloc::collections::VecDeque;
 use core::ops::Range;
@@ -207,7 +207,10 @@ pub fn look_after(worker: &mut Worker) {
             let current = worker.current;
             delivery::force(worker, current, arrival.info);
         } else {
-            let target = timer::target(worker, &arrival.info);
+            if arrival.info.si_signo as u32 == SIGCHLD && child::is_waited_for(worker) {
+                child::changed(worker);
+            }
+            let target = if arrival.target == NONE { timer::target(worker, &arrival.info) } else { Some(arrival.target) };
             delivery::post(worker, arrival.info, target);
         }
     }

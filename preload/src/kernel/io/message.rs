@@ -1,0 +1,266 @@
+//! recv(2), send(2) and their kin: attempted with MSG_DONTWAIT. A receive with MSG_WAITALL and a send on a stream go on until all bytes are
+//! through; recvmmsg(2) and sendmmsg(2) until all messages are.
+
+use super::transfer::{Part, Parts, bytes_of, claim_broken_pipe};
+use super::{Attempt, Call, EAGAIN, is_drained, kinds, took, would_block, wrote};
+use crate::arch::x86_64::user_memory as user;
+use crate::kernel::time;
+use crate::raw;
+use crate::sched::descriptors::{Direction, Kind};
+use crate::sched::worker::Worker;
+use linux_raw_sys::general::__kernel_timespec;
+use syscalls::{Errno, Sysno};
+
+const MSG_PEEK: usize = 0x2;
+const MSG_DONTWAIT: usize = 0x40;
+const MSG_WAITALL: usize = 0x100;
+const MSG_ERRQUEUE: usize = 0x2000;
+const MSG_NOSIGNAL: usize = 0x4000;
+const MSG_WAITFORONE: usize = 0x10000;
+/// UIO_MAXIOV, which recvmmsg and sendmmsg have for their vectors too.
+const MOST_MESSAGES: usize = 1024;
+/// Bytes of struct mmsghdr.
+const SLOT: usize = 64;
+
+/// struct msghdr.
+#[repr(C)]
+#[derive(Clone, Copy)]
+struct Header {
+    name: usize,
+    name_length: u32,
+    padding: u32,
+    parts: usize,
+    part_count: usize,
+    control: usize,
+    control_length: usize,
+    flags: u32,
+    padding_at_end: u32,
+}
+
+/// A copy of the message at `address` without its first `done` bytes; what has been passed with those is not passed again.
+fn rest_of(address: usize, done: usize) -> Result<(Header, Parts), Errno> {
+    // SAFETY: struct msghdr is plain integers.
+    let mut header = unsafe { user::read::<Header>(address) }?;
+    let parts = Parts::read(header.parts, header.part_count, done)?;
+    header.control = 0;
+    header.control_length = 0;
+    header.name = 0;
+    header.name_length = 0;
+    Ok((header, parts))
+}
+
+/// The bytes that the message at `address` has room for, or holds.
+fn size_of_message(address: usize) -> usize {
+    // SAFETY: struct msghdr is plain integers.
+    let Ok(header) = (unsafe { user::read::<Header>(address) }) else { return 0 };
+    bytes_of(header.parts, header.part_count)
+}
+
+fn all_bytes(address: usize) -> usize {
+    // SAFETY: as above.
+    let Ok(header) = (unsafe { user::read::<Header>(address) }) else { return 0 };
+    Parts::read(header.parts, header.part_count, 0).map_or(0, |parts| parts.bytes())
+}
+
+fn flags_of(call: &Call) -> usize {
+    match call.number {
+        Sysno::recvfrom | Sysno::sendto | Sysno::recvmmsg | Sysno::sendmmsg => call.arguments[3],
+        _ => call.arguments[2],
+    }
+}
+
+/// One attempt from byte `done` on; its result, and the bytes it was about if that is known (or else 0).
+fn once(call: &Call, done: usize, more_flags: usize) -> (isize, usize) {
+    let [_, address, length, ..] = call.arguments;
+    let flags = flags_of(call) | MSG_DONTWAIT | more_flags;
+    let mut arguments = call.arguments;
+    arguments[0] = call.fd as usize;
+    if matches!(call.number, Sysno::recvfrom | Sysno::sendto) {
+        arguments[1] = address + done;
+        arguments[2] = length - done;
+        arguments[3] = flags;
+        // SAFETY: the program's own buffers.
+        return (unsafe { raw::call(call.number as u32, arguments) }, length - done);
+    }
+    arguments[2] = flags;
+    if done == 0 {
+        // SAFETY: as above.
+        return (unsafe { raw::call(call.number as u32, arguments) }, size_of_message(address));
+    }
+    let Ok((mut header, parts)) = rest_of(address, done) else { return (0, 0) };
+    (header.parts, header.part_count) = parts.rest();
+    arguments[1] = &raw const header as usize;
+    // SAFETY: the program's own buffers, through a copy of its message that lives across the call.
+    (unsafe { raw::call(call.number as u32, arguments) }, parts.bytes())
+}
+
+/// recvfrom(2) and recvmsg(2).
+pub fn receive(worker: &mut Worker, call: &Call) -> Attempt {
+    let flags = flags_of(call);
+    let kind = kinds::of(worker, call.fd);
+    if flags & (MSG_DONTWAIT | MSG_ERRQUEUE) != 0 || !kind.is_socket() {
+        return Attempt::Pass;
+    }
+    let is_plain = flags & MSG_PEEK == 0;
+    if is_plain && kind != Kind::Datagram && is_drained(worker, call) {
+        return Attempt::Block(call.fd, Direction::Read);
+    }
+    let wants_all = flags & MSG_WAITALL != 0 && kind != Kind::Datagram;
+    loop {
+        let done = if is_plain { worker.tasks[call.id].expected as usize } else { 0 };
+        let (answer, asked) = once(call, done, 0);
+        if answer == EAGAIN {
+            return would_block(worker, call, Direction::Read);
+        }
+        if answer <= 0 {
+            return Attempt::Done(if done > 0 { done as isize } else { answer });
+        }
+        if is_plain && kind.is_stream() && asked != 0 {
+            took(worker, call.fd, asked, answer);
+        }
+        let total = done + answer as usize;
+        let all = match call.number {
+            _ if !wants_all => 0,
+            Sysno::recvfrom => call.arguments[2],
+            _ => all_bytes(call.arguments[1]),
+        };
+        if total >= all || kinds::is_nonblocking(worker, call.fd) {
+            return Attempt::Done(total as isize);
+        }
+        if !is_plain {
+            // All of it must be there at once to be looked at: wait for more, unless no more will come.
+            let ended = worker.descriptors.get(call.fd).is_some_and(|entry| entry.ended);
+            if ended || kinds::has_hung_up(call.fd) {
+                return Attempt::Done(total as isize);
+            }
+            return would_block(worker, call, Direction::Read);
+        }
+        worker.tasks[call.id].expected = total as u32;
+    }
+}
+
+/// sendto(2) and sendmsg(2).
+pub fn send(worker: &mut Worker, call: &Call) -> Attempt {
+    let flags = flags_of(call);
+    let kind = kinds::of(worker, call.fd);
+    if flags & MSG_DONTWAIT != 0 || !kind.is_socket() {
+        return Attempt::Pass;
+    }
+    loop {
+        let done = worker.tasks[call.id].expected as usize;
+        let (answer, asked) = once(call, done, if done > 0 { MSG_NOSIGNAL } else { 0 });
+        if answer == EAGAIN {
+            return would_block(worker, call, Direction::Write);
+        }
+        if answer <= 0 {
+            if done > 0 {
+                return Attempt::Done(done as isize);
+            }
+            claim_broken_pipe(call, answer);
+            return Attempt::Done(answer);
+        }
+        wrote(worker, call.fd, answer);
+        let asked = if asked == 0 { all_bytes(call.arguments[1]) - done } else { asked };
+        let total = done + answer as usize;
+        if answer as usize >= asked || !kind.is_stream() || kinds::is_nonblocking(worker, call.fd) {
+            return Attempt::Done(total as isize);
+        }
+        worker.tasks[call.id].expected = total as u32;
+    }
+}
+
+/// recvmmsg(2). Its time limit is looked at after each message, as the kernel does.
+pub fn receive_many(worker: &mut Worker, call: &Call) -> Attempt {
+    let [_, vector, count, flags, limit, _] = call.arguments;
+    let kind = kinds::of(worker, call.fd);
+    if flags & (MSG_DONTWAIT | MSG_ERRQUEUE) != 0 || !kind.is_socket() || count as u32 == 0 {
+        return Attempt::Pass;
+    }
+    let count = (count as u32 as usize).min(MOST_MESSAGES);
+    if limit != 0 && call.is_first {
+        // SAFETY: a timespec is two plain integers.
+        match unsafe { user::read::<__kernel_timespec>(limit) }.and_then(time::to_ns) {
+            Ok(span) => worker.tasks[call.id].extra().message_deadline = worker.clock.now().saturating_add(span),
+            Err(errno) => return Err(errno).into(),
+        }
+    }
+    let done = worker.tasks[call.id].expected as usize;
+    // SAFETY: the program's own vector.
+    let answer = unsafe {
+        raw::call(
+            Sysno::recvmmsg as u32,
+            [call.fd as usize, vector + done * SLOT, count - done, flags & !MSG_WAITFORONE | MSG_DONTWAIT, 0, 0],
+        )
+    };
+    if answer < 0 && answer != EAGAIN {
+        return Attempt::Done(if done > 0 { done as isize } else { answer });
+    }
+    let total = done + answer.max(0) as usize;
+    worker.tasks[call.id].expected = total as u32;
+    let is_late = limit != 0
+        && total > 0
+        && worker.tasks[call.id].extra().message_deadline <= worker.clock.now();
+    if total >= count || is_late || (total > 0 && flags & MSG_WAITFORONE != 0) {
+        return finish_many(worker, call, total);
+    }
+    would_block(worker, call, Direction::Read)
+}
+
+/// The time that is left of a recvmmsg goes back to the program, as the kernel writes it.
+fn finish_many(worker: &mut Worker, call: &Call, total: usize) -> Attempt {
+    let limit = call.arguments[4];
+    if limit != 0 {
+        let left = worker.tasks[call.id].extra().message_deadline.saturating_sub(worker.clock.now());
+        if user::write(limit, &crate::sched::idle::timespec(left)).is_err() {
+            return Err(Errno::EFAULT).into();
+        }
+    }
+    Attempt::Done(total as isize)
+}
+
+/// sendmmsg(2). A message that went through in part only is completed like sendmsg's before the next.
+pub fn send_many(worker: &mut Worker, call: &Call) -> Attempt {
+    let [_, vector, count, flags, ..] = call.arguments;
+    let kind = kinds::of(worker, call.fd);
+    if flags & MSG_DONTWAIT != 0 || !kind.is_socket() || count as u32 == 0 {
+        return Attempt::Pass;
+    }
+    let count = (count as u32 as usize).min(MOST_MESSAGES);
+    loop {
+        let done = worker.tasks[call.id].expected as usize;
+        if done >= count {
+            return Attempt::Done(done as isize);
+        }
+        let slot = vector + done * SLOT;
+        let sent = worker.tasks[call.id].extra.as_ref().map_or(0, |extra| extra.part_sent) as usize;
+        let one = Call { number: Sysno::sendmsg, arguments: [call.arguments[0], slot, flags, 0, 0, 0], ..*call };
+        let (answer, asked) = once(&one, sent, if sent > 0 { MSG_NOSIGNAL } else { 0 });
+        if answer == EAGAIN {
+            return would_block(worker, call, Direction::Write);
+        }
+        if answer < 0 {
+            worker.tasks[call.id].extra().part_sent = 0;
+            if done > 0 {
+                return Attempt::Done(done as isize);
+            }
+            claim_broken_pipe(call, answer);
+            return Attempt::Done(answer);
+        }
+        wrote(worker, call.fd, answer);
+        let asked = if asked == 0 { all_bytes(slot).saturating_sub(sent) } else { asked };
+        if kind.is_stream() && (answer as usize) < asked && !kinds::is_nonblocking(worker, call.fd) {
+            worker.tasks[call.id].extra().part_sent = (sent + answer as usize) as u32;
+            continue;
+        }
+        const LENGTH: usize = size_of::<Header>();
+        if user::write(slot + LENGTH, &((sent + answer as usize) as u32)).is_err() {
+            return Err(Errno::EFAULT).into();
+        }
+        if let Some(extra) = worker.tasks[call.id].extra.as_mut() {
+            extra.part_sent = 0;
+        }
+        worker.tasks[call.id].expected = done as u32 + 1;
+    }
+}
+
+const _: () = assert!(size_of::<Header>() == 56 && size_of::<Part>() == 16);

@@ -1,0 +1,502 @@
+//! Calls that wait for a file: read, write, accept, connect, epoll_wait and their kin. Each is *attempted* without waiting; if it would
+//! wait, its task parks in the queue of the descriptor (`sched::descriptors`) until the poller, or another task's write to the
+//! other end, says that an attempt is worth while. The attempt is then made when the task's turn comes, before it goes on, so a file that
+//! is written many times is read once.
+//!
+//! An attempt takes everything from the task's saved registers and keeps what was done so far in `Task::expected` (bytes
+//! or messages): nothing else of a call outlives its wait. A file's O_NONBLOCK flag is never changed, because
+//! other processes may share it; where a call has no flag of its own, see `watched`.
+
+pub mod connection;
+pub mod events;
+pub mod kinds;
+pub mod message;
+pub mod queue;
+pub mod splice;
+pub mod transfer;
+
+use super::{Outcome, error};
+use crate::arch::Frame;
+use crate::kernel::pool::{self, Job};
+use crate::kernel::signal::set_mask;
+use crate::raw;
+use crate::sched::descriptors::watches::NO_WATCH;
+use crate::sched::descriptors::{Direction, Kind, NO_PEER, place_of};
+use crate::sched::poller::{Event, Events, Poller};
+use crate::sched::task::{NONE, State, TaskId, Wait};
+use crate::sched::worker::Worker;
+use linux_raw_sys::general::{POLLIN, POLLOUT, pollfd};
+use syscalls::{Errno, Sysno};
+
+/// What an attempt came to.
+pub enum Attempt {
+    /// The call is over, with this result.
+    Done(isize),
+    /// It does not wait, or is not for grivet: the program's own call is made.
+    Pass,
+    /// It would wait until this descriptor is ready.
+    Block(i32, Direction),
+    /// Signals must be looked after first.
+    Again,
+    /// Nothing tells when it would not wait: a kernel thread of the pool makes it.
+    Elsewhere(Job),
+}
+
+impl From<Result<usize, Errno>> for Attempt {
+    fn from(result: Result<usize, Errno>) -> Attempt {
+        Attempt::Done(match result {
+            Ok(value) => value as isize,
+            Err(errno) => error(errno),
+        })
+    }
+}
+
+/// A call that is being attempted.
+#[derive(Clone, Copy)]
+pub struct Call {
+    pub id: TaskId,
+    pub number: Sysno,
+    pub arguments: [usize; 6],
+    /// The descriptor it is about: the first argument, or what stands in for that if it was closed meanwhile.
+    pub fd: i32,
+    /// The first attempt; later ones follow a wait.
+    pub is_first: bool,
+}
+
+const EAGAIN: isize = -11;
+
+/// Any call of the family by the running task. With one task alone the program's own call is made, as if grivet was not there.
+#[inline]
+pub fn begin(worker: &mut Worker, frame: &mut Frame, number: Sysno) -> Outcome {
+    if worker.is_single() {
+        return Outcome::Pass;
+    }
+    let id = worker.current;
+    let arguments = frame.arguments();
+    let call = Call { id, number, arguments, fd: arguments[0] as i32, is_first: true };
+    worker.tasks[id].expected = 0;
+    match attempt(worker, &call) {
+        Attempt::Done(result) => {
+            events::restore_mask(worker, id);
+            Outcome::Done(result)
+        }
+        Attempt::Pass => Outcome::Pass,
+        Attempt::Block(fd, direction) => wait_for(worker, frame, &call, fd, direction),
+        Attempt::Again => {
+            park(worker, frame);
+            make_retry(worker, id);
+            Outcome::Switch
+        }
+        Attempt::Elsewhere(job) => pool::hand_over(worker, frame, job),
+    }
+}
+
+fn attempt(worker: &mut Worker, call: &Call) -> Attempt {
+    match call.number {
+        Sysno::read | Sysno::readv | Sysno::pread64 | Sysno::preadv | Sysno::preadv2 => transfer::read(worker, call),
+        Sysno::write | Sysno::writev | Sysno::pwrite64 | Sysno::pwritev | Sysno::pwritev2 => {
+            transfer::write(worker, call)
+        }
+        Sysno::recvfrom | Sysno::recvmsg => message::receive(worker, call),
+        Sysno::sendto | Sysno::sendmsg => message::send(worker, call),
+        Sysno::recvmmsg => message::receive_many(worker, call),
+        Sysno::sendmmsg => message::send_many(worker, call),
+        Sysno::accept | Sysno::accept4 => connection::accept(worker, call),
+        Sysno::connect => connection::connect(worker, call),
+        Sysno::epoll_wait | Sysno::epoll_pwait | Sysno::epoll_pwait2 => events::epoll_wait(worker, call),
+        Sysno::io_uring_enter => events::io_uring_enter(worker, call),
+        Sysno::mq_timedsend | Sysno::mq_timedreceive => queue::transfer(worker, call),
+        Sysno::open | Sysno::openat => connection::open(worker, call),
+        Sysno::splice | Sysno::tee | Sysno::vmsplice | Sysno::sendfile => splice::transfer(worker, call),
+        _ => Attempt::Pass,
+    }
+}
+
+/// The running task's call would wait for `fd`: it parks, unless the program wants to be told so instead.
+fn wait_for(worker: &mut Worker, frame: &mut Frame, call: &Call, fd: i32, direction: Direction) -> Outcome {
+    let id = call.id;
+    let deadline = match events::deadline(worker, call, fd, direction) {
+        Ok(deadline) => deadline,
+        Err(errno) => return Outcome::Done(error(errno)),
+    };
+    if worker.descriptors.entry(fd).is_none() {
+        return Outcome::Pass;
+    }
+    if let Some(deadline) = deadline {
+        if worker.timers.insert(id, deadline).is_err() {
+            return Outcome::Done(error(Errno::ENOMEM));
+        }
+        worker.tasks[id].deadline = deadline.max(1);
+    }
+    park(worker, frame);
+    queue_up(worker, id, fd, direction, false);
+    worker.stats.parks_io += 1;
+    events::lend_mask(worker, call);
+    Outcome::Switch
+}
+
+fn park(worker: &mut Worker, frame: &mut Frame) {
+    worker.park(frame, Wait::File);
+    // Until it stands in a queue, it stands in none.
+    let current = worker.current;
+    worker.tasks[current].key = 0;
+}
+
+fn queue_up(worker: &mut Worker, id: TaskId, fd: i32, direction: Direction, at_front: bool) {
+    worker.descriptors.enter(&mut worker.tasks, id, fd, direction, at_front);
+    let Some(entry) = worker.descriptors.get(fd) else { return };
+    if entry.watched & direction.bit() == 0 || entry.assumed & direction.bit() != 0 {
+        worker.descriptors.make_due(fd);
+    }
+}
+
+/// Lets a parked task of this family, which stands in no queue any more, make another attempt when its turn comes.
+fn make_retry(worker: &mut Worker, id: TaskId) {
+    worker.tasks[id].retries = true;
+    worker.run_queue.push(&mut worker.tasks, id);
+}
+
+/// The turn of a task that was told to try again has come; whether its call is over, so that it goes on.
+pub fn retry(worker: &mut Worker, id: TaskId) -> bool {
+    worker.tasks[id].retries = false;
+    if worker.tasks[id].wait == Wait::Poll {
+        return super::poll::retry(worker, id);
+    }
+    let frame = worker.frame_of(id);
+    let arguments = frame.arguments();
+    let Some(number) = Sysno::new(frame.number() as usize) else { return true };
+    let key = worker.tasks[id].key;
+    let place = (key != 0).then(|| place_of(key));
+    let fd = place.map_or(arguments[0] as i32, |(fd, _)| fd);
+    let call = Call { id, number, arguments, fd, is_first: false };
+    match attempt(worker, &call) {
+        Attempt::Done(result) => {
+            worker.frame_of(id).answer(result);
+            worker.tasks[id].state = State::Ready;
+            over(worker, id);
+        }
+        Attempt::Pass => over(worker, id),
+        Attempt::Block(fd, direction) => {
+            worker.tasks[id].state = State::Parked;
+            queue_up(worker, id, fd, direction, true);
+            return false;
+        }
+        Attempt::Again => {
+            make_retry(worker, id);
+            return false;
+        }
+        Attempt::Elsewhere(job) => {
+            worker.tasks[id].state = State::Parked;
+            pool::submit(worker, id, job);
+            return false;
+        }
+    }
+    if let Some((fd, direction)) = place {
+        pass_on(worker, fd, direction);
+    }
+    true
+}
+
+/// A call of the family is over, or leaves it: what its wait held is given up.
+fn over(worker: &mut Worker, id: TaskId) {
+    if worker.tasks[id].deadline != 0 {
+        worker.timers.remove(id);
+        worker.tasks[id].deadline = 0;
+    }
+    worker.tasks[id].wait = Wait::Nothing;
+    events::restore_mask(worker, id);
+}
+
+/// After one waiter has had its turn: the next one tries, if there may be something left.
+fn pass_on(worker: &mut Worker, fd: i32, direction: Direction) {
+    if let Some(entry) = worker.descriptors.get(fd)
+        && entry.first(direction) != NONE
+        && (entry.drained | entry.assumed) & direction.bit() == 0
+    {
+        wake_first(worker, fd, direction);
+    }
+}
+
+/// Lets the first waiter of `fd` try again.
+fn wake_first(worker: &mut Worker, fd: i32, direction: Direction) {
+    let Some(entry) = worker.descriptors.get(fd) else { return };
+    let id = entry.first(direction);
+    if id != NONE {
+        worker.descriptors.leave(&mut worker.tasks, id);
+        make_retry(worker, id);
+    }
+}
+
+/// Notes that `fd` has become ready in `directions`, and lets those who wait for that try.
+pub fn became_ready(worker: &mut Worker, fd: i32, directions: u8, ended: bool) {
+    let Some(entry) = worker.descriptors.get_mut(fd) else { return };
+    entry.drained &= !directions;
+    entry.assumed &= !directions;
+    entry.ended |= ended;
+    let mut watch = entry.watches;
+    for direction in [Direction::Read, Direction::Write] {
+        if directions & direction.bit() != 0 {
+            wake_first(worker, fd, direction);
+        }
+    }
+    while watch != NO_WATCH {
+        let entry = worker.descriptors.watches.get(watch);
+        if entry.directions & directions != 0 || ended {
+            super::poll::try_again(worker, entry.task);
+        }
+        watch = entry.next;
+    }
+}
+
+/// The running task has put `bytes` into `fd`: what waits at the other end, if it is ours, may try.
+#[inline(always)]
+fn wrote(worker: &mut Worker, fd: i32, bytes: isize) {
+    if let Some(entry) = worker.descriptors.get(fd)
+        && entry.peer != NO_PEER
+    {
+        let peer = entry.peer;
+        if let Some(other) = worker.descriptors.get_mut(peer) {
+            other.level = other.level.saturating_add(bytes.clamp(0, 1 << 30) as u32);
+        }
+        became_ready(worker, peer, Direction::Read.bit(), false);
+    }
+}
+
+/// The running task has taken `got` bytes from the stream `fd`, of `asked`: notes whether there is anything left.
+#[inline(always)]
+fn took(worker: &mut Worker, fd: i32, asked: usize, got: isize) {
+    const READ: u8 = Direction::Read as u8;
+    let Some(entry) = worker.descriptors.get_mut(fd) else { return };
+    if got <= 0 || entry.ended {
+        return;
+    }
+    let has_peer = entry.peer != NO_PEER;
+    if has_peer {
+        entry.level = entry.level.saturating_sub(got as u32);
+    }
+    if (got as usize) < asked {
+        if entry.kind == Kind::Tcp && entry.watched & READ != 0 {
+            entry.drained |= READ;
+        } else {
+            entry.assumed |= READ;
+        }
+    } else if has_peer && entry.level == 0 {
+        entry.assumed |= READ;
+    }
+}
+
+/// Whether a blocking read of `fd` need not even be tried: it is drained, and the poller tells when that changes.
+#[inline(always)]
+fn is_drained(worker: &mut Worker, call: &Call) -> bool {
+    const READ: u8 = Direction::Read as u8;
+    call.is_first
+        && worker.descriptors.get(call.fd).is_some_and(|entry| (entry.drained | entry.assumed) & READ != 0)
+        && !kinds::is_nonblocking(worker, call.fd)
+}
+
+/// An attempt on `fd` was answered with EAGAIN. What the program's own call would do: return that, or wait.
+#[inline]
+fn would_block(worker: &mut Worker, call: &Call, direction: Direction) -> Attempt {
+    let done = worker.tasks[call.id].expected as isize;
+    if let Some(entry) = worker.descriptors.get_mut(call.fd) {
+        if entry.watched & direction.bit() != 0 {
+            entry.drained |= direction.bit();
+            entry.assumed &= !direction.bit();
+        }
+        if direction == Direction::Read {
+            entry.level = 0;
+        }
+    }
+    if call.is_first && kinds::is_nonblocking(worker, call.fd) {
+        return Attempt::Done(if done > 0 { done } else { EAGAIN });
+    }
+    Attempt::Block(call.fd, direction)
+}
+
+/// Whether `fd` is ready now, as poll(2) says; errors count as ready.
+fn is_ready(fd: i32, direction: Direction) -> bool {
+    let events = if direction == Direction::Read { POLLIN } else { POLLOUT } as i16;
+    let mut file = pollfd { fd, events, revents: 0 };
+    // SAFETY: one pollfd, and no time to wait.
+    unsafe { raw::call(Sysno::poll as u32, [&raw mut file as usize, 1, 0, 0, 0, 0]) != 0 }
+}
+
+/// The time of a task that waits here is over.
+pub fn time_out(worker: &mut Worker, id: TaskId) {
+    worker.tasks[id].deadline = 0;
+    let number = Sysno::new(worker.frame_of(id).number() as usize);
+    let done = worker.tasks[id].expected as isize;
+    let result = match number {
+        Some(Sysno::epoll_wait | Sysno::epoll_pwait | Sysno::epoll_pwait2) => 0,
+        Some(Sysno::mq_timedsend | Sysno::mq_timedreceive) => error(Errno::ETIMEDOUT),
+        Some(Sysno::connect) => error(Errno::EINPROGRESS),
+        Some(Sysno::io_uring_enter) if done == 0 => error(Errno::ETIME),
+        _ if done > 0 => done,
+        _ => EAGAIN,
+    };
+    withdraw(worker, id);
+    complete(worker, id, result);
+}
+
+/// Takes a task out of the queue it stands in. If it was about to try, the next in its queue does so in its place.
+pub fn withdraw(worker: &mut Worker, id: TaskId) {
+    let key = worker.tasks[id].key;
+    if key == 0 {
+        return;
+    }
+    if core::mem::take(&mut worker.tasks[id].retries) {
+        let (fd, direction) = place_of(key);
+        wake_first(worker, fd, direction);
+    } else {
+        worker.descriptors.leave(&mut worker.tasks, id);
+    }
+}
+
+/// What a signal leaves of a call: the bytes done so far, or EINTR.
+pub fn interrupted_result(worker: &mut Worker, id: TaskId) -> isize {
+    let done = worker.tasks[id].expected as isize;
+    let number = worker.frame_of(id).number();
+    if done > 0 && number != Sysno::connect as u32 { done } else { error(Errno::EINTR) }
+}
+
+/// Ends the call of a task that stands in no queue of waiters, and makes it ready if it is not in the run queue already.
+pub fn complete(worker: &mut Worker, id: TaskId, result: isize) {
+    worker.frame_of(id).answer(result);
+    worker.tasks[id].retries = false;
+    worker.tasks[id].wait = Wait::Nothing;
+    events::restore_mask(worker, id);
+    if worker.tasks[id].state == State::Parked {
+        worker.make_ready(id);
+    }
+}
+
+/// Makes the poller's instance, unless it is there.
+pub fn open_poller(worker: &mut Worker) -> Result<(), Errno> {
+    if worker.poller.descriptor().is_some() {
+        return Ok(());
+    }
+    let fd = Poller::open()?;
+    let fd = super::descriptors::make_private(worker, fd);
+    worker.poller.adopt(fd);
+    Ok(())
+}
+
+/// Whether epoll takes `fd`, which is registered by this.
+pub fn can_be_watched(worker: &mut Worker, fd: i32) -> bool {
+    if open_poller(worker).is_err() {
+        return true;
+    }
+    let Some(entry) = worker.descriptors.entry(fd) else { return true };
+    let generation = entry.generation;
+    match worker.poller.watch(fd, generation, Direction::Read.bit(), false) {
+        Ok(()) => {
+            if let Some(entry) = worker.descriptors.get_mut(fd) {
+                entry.watched = Direction::Read.bit();
+            }
+            true
+        }
+        Err(errno) => errno != Errno::EPERM,
+    }
+}
+
+/// Tells the poller of all files that tasks have begun to wait for.
+pub fn register_due(worker: &mut Worker) {
+    while let Some(fd) = worker.descriptors.due.pop() {
+        let Some(entry) = worker.descriptors.get_mut(fd) else { continue };
+        entry.is_due = false;
+        let mut wanted = 0;
+        if entry.readers != NONE {
+            wanted |= Direction::Read.bit();
+        }
+        if entry.writers != NONE {
+            wanted |= Direction::Write.bit();
+        }
+        let (mut watch, watched, assumed, generation) =
+            (entry.watches, entry.watched, entry.assumed, entry.generation);
+        while watch != NO_WATCH {
+            let one = worker.descriptors.watches.get(watch);
+            wanted |= one.directions;
+            watch = one.next;
+        }
+        if wanted & (!watched | assumed) == 0 {
+            continue;
+        }
+        if open_poller(worker).is_err() {
+            give_up_watching(worker, fd);
+            continue;
+        }
+        match worker.poller.watch(fd, generation, watched | wanted, watched != 0) {
+            Ok(()) => {
+                if let Some(entry) = worker.descriptors.get_mut(fd) {
+                    entry.watched |= wanted;
+                    entry.assumed &= !wanted;
+                }
+            }
+            Err(_) => give_up_watching(worker, fd),
+        }
+    }
+}
+
+/// The poller refuses `fd`: those who wait for it try again and again.
+fn give_up_watching(worker: &mut Worker, fd: i32) {
+    if let Some(entry) = worker.descriptors.get_mut(fd)
+        && !core::mem::replace(&mut entry.is_unwatchable, true)
+    {
+        worker.descriptors.unwatchable.push(fd);
+    }
+}
+
+/// Lets those who wait for files that the poller refuses try again; whether there are such.
+pub fn try_unwatchable(worker: &mut Worker) -> bool {
+    const BOTH: u8 = Direction::Read as u8 | Direction::Write as u8;
+    for fd in core::mem::take(&mut worker.descriptors.unwatchable) {
+        if let Some(entry) = worker.descriptors.get_mut(fd) {
+            entry.is_unwatchable = false;
+            if entry.has_waiters() {
+                became_ready(worker, fd, BOTH, false);
+            }
+        }
+    }
+    !worker.descriptors.unwatchable.is_empty()
+}
+
+/// Hands out what the poller found.
+pub fn hand_out(worker: &mut Worker, events: &Events) {
+    for Event { fd, generation, directions, ended } in events.iter() {
+        match worker.descriptors.get(fd) {
+            Some(entry) if entry.generation == generation => {
+                if entry.kind == Kind::Private {
+                    pool::collect(worker);
+                } else {
+                    became_ready(worker, fd, directions, ended);
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Looks at the poller without waiting.
+pub fn look(worker: &mut Worker) {
+    if !worker.descriptors.unwatchable.is_empty() {
+        try_unwatchable(worker);
+    }
+    register_due(worker);
+    if !worker.poller.has_files() {
+        return;
+    }
+    loop {
+        let events = worker.poller.look();
+        hand_out(worker, &events);
+        if !events.is_full() {
+            break;
+        }
+    }
+}
+
+/// Gives task `id` the mask that a call of it asks for, until the call is over.
+pub fn lend(worker: &mut Worker, id: TaskId, mask: u64) {
+    let old = crate::kernel::signal::mask_of(worker, id);
+    worker.tasks[id].extra().saved_mask = Some(old);
+    set_mask(worker, id, mask);
+}

@@ -1,0 +1,333 @@
+//! read(2), write(2) and their vector and positioned forms. On sockets and pipes they are attempted with the flag that each
+//! has for it (MSG_DONTWAIT, RWF_NOWAIT); on other files that poll(2) knows, poll is asked first. What a disk has in its
+//! cache is read at once, and the rest by a kernel thread of the pool.
+
+use super::{Attempt, Call, EAGAIN, is_drained, is_ready, kinds, took, would_block, wrote};
+use crate::arch::x86_64::user_memory as user;
+use crate::kernel::error;
+use crate::kernel::pool::Job;
+use crate::kernel::signal::arrival;
+use crate::kernel::watched::{self, Answer, Waits};
+use crate::raw;
+use crate::sched::descriptors::{Direction, Kind};
+use crate::sched::worker::Worker;
+use linux_raw_sys::general::{RWF_NOWAIT, SIGPIPE};
+use syscalls::{Errno, Sysno};
+
+const MSG_DONTWAIT: usize = 0x40;
+const MSG_NOSIGNAL: usize = 0x4000;
+/// UIO_MAXIOV.
+const MOST_PARTS: usize = 1024;
+/// "At the file's own position", for preadv2(2).
+const OWN_POSITION: usize = usize::MAX;
+const EOPNOTSUPP: isize = -95;
+const EPIPE: isize = -32;
+const EINVAL: isize = -22;
+
+/// One part of a scattered buffer (struct iovec).
+#[repr(C)]
+#[derive(Clone, Copy, Default)]
+pub struct Part {
+    pub base: usize,
+    pub length: usize,
+}
+
+/// A copy of a program's parts, without the bytes done already.
+pub struct Parts {
+    parts: [Part; MOST_PARTS],
+    first: usize,
+    count: usize,
+}
+
+impl Parts {
+    /// Copies `count` parts at `address` and leaves out the first `done` bytes. EINVAL if there are too many, EFAULT.
+    pub fn read(address: usize, count: usize, done: usize) -> Result<Parts, Errno> {
+        if count > MOST_PARTS {
+            return Err(Errno::EINVAL);
+        }
+        let mut copy = Parts { parts: [Part::default(); MOST_PARTS], first: 0, count };
+        // SAFETY: a part is two plain words, and there is room for `count`.
+        unsafe { user::copy(copy.parts.as_mut_ptr() as usize, address, count * size_of::<Part>()) }?;
+        let mut left = done;
+        while copy.first < count && left >= copy.parts[copy.first].length {
+            left -= copy.parts[copy.first].length;
+            copy.first += 1;
+        }
+        if copy.first < count {
+            copy.parts[copy.first].base += left;
+            copy.parts[copy.first].length -= left;
+        }
+        Ok(copy)
+    }
+
+    /// Address and number of what is left.
+    pub fn rest(&self) -> (usize, usize) {
+        (&raw const self.parts[self.first.min(MOST_PARTS - 1)] as usize, self.count - self.first)
+    }
+
+    /// Bytes that are left.
+    pub fn bytes(&self) -> usize {
+        self.parts[self.first..self.count].iter().fold(0, |sum: usize, part| sum.saturating_add(part.length))
+    }
+}
+
+/// The parts' bytes in all; of very many parts none are counted.
+pub fn bytes_of(address: usize, count: usize) -> usize {
+    const FEW: usize = 8;
+    let mut parts = [Part::default(); FEW];
+    // SAFETY: a part is two plain words, and there is room for `count`.
+    if count > FEW || unsafe { user::copy(parts.as_mut_ptr() as usize, address, count * size_of::<Part>()) }.is_err() {
+        return 0;
+    }
+    parts[..count].iter().fold(0, |sum: usize, part| sum.saturating_add(part.length))
+}
+
+/// Whether the call names a position in the file, which only files on disks (and some devices) have.
+fn is_positioned(call: &Call) -> bool {
+    match call.number {
+        Sysno::pread64 | Sysno::pwrite64 | Sysno::preadv | Sysno::pwritev => true,
+        Sysno::preadv2 | Sysno::pwritev2 => call.arguments[3] != OWN_POSITION,
+        _ => false,
+    }
+}
+
+fn is_plain(call: &Call) -> bool {
+    matches!(call.number, Sysno::read | Sysno::write)
+}
+
+/// The flags of preadv2(2) and pwritev2(2).
+fn flags(call: &Call) -> usize {
+    if matches!(call.number, Sysno::preadv2 | Sysno::pwritev2) { call.arguments[5] } else { 0 }
+}
+
+/// The call on parts, without waiting. `number` is preadv2 or pwritev2.
+fn vector(fd: i32, number: Sysno, parts: (usize, usize), position: usize, flags: usize) -> isize {
+    let arguments = [fd as usize, parts.0, parts.1, position, position >> 32, flags | RWF_NOWAIT as usize];
+    // SAFETY: the program's own buffers, in its own parts or in a copy that lives across the call.
+    unsafe { raw::call(number as u32, arguments) }
+}
+
+/// read(2) and its kin.
+pub fn read(worker: &mut Worker, call: &Call) -> Attempt {
+    let [_, address, count, ..] = call.arguments;
+    let kind = kinds::of(worker, call.fd);
+    match kind {
+        Kind::Private => return Attempt::Done(error(Errno::EBADF)),
+        Kind::Unknown | Kind::Direct => return Attempt::Pass,
+        Kind::Disk | Kind::SynchronousDisk => return read_disk(worker, call),
+        _ => {}
+    }
+    if is_positioned(call) || count == 0 || (count as isize) < 0 || flags(call) & RWF_NOWAIT as usize != 0 {
+        return Attempt::Pass;
+    }
+    if kind == Kind::Other {
+        return ask_first(worker, call, Direction::Read);
+    }
+    if is_drained(worker, call) {
+        return Attempt::Block(call.fd, Direction::Read);
+    }
+    let (answer, asked) = if !is_plain(call) {
+        (vector(call.fd, Sysno::preadv2, (address, count), OWN_POSITION, flags(call)), bytes_of(address, count))
+    } else if kind.is_socket() {
+        // SAFETY: the program's own buffer.
+        let answer =
+            unsafe { raw::call(Sysno::recvfrom as u32, [call.fd as usize, address, count, MSG_DONTWAIT, 0, 0]) };
+        (answer, count)
+    } else {
+        let part = Part { base: address, length: count };
+        (vector(call.fd, Sysno::preadv2, (&raw const part as usize, 1), OWN_POSITION, 0), count)
+    };
+    match answer {
+        EAGAIN => would_block(worker, call, Direction::Read),
+        EOPNOTSUPP => becomes_other(worker, call, Direction::Read),
+        _ => {
+            if kind.is_stream() {
+                took(worker, call.fd, asked, answer);
+            }
+            Attempt::Done(answer)
+        }
+    }
+}
+
+/// The kernel has no RWF_NOWAIT for this kind of file (pipes before Linux 6.4).
+fn becomes_other(worker: &mut Worker, call: &Call, direction: Direction) -> Attempt {
+    if let Some(entry) = worker.descriptors.get_mut(call.fd) {
+        entry.kind = Kind::Other;
+    }
+    ask_first(worker, call, direction)
+}
+
+/// Files without a call that does not wait: poll(2) is asked first.
+fn ask_first(worker: &mut Worker, call: &Call, direction: Direction) -> Attempt {
+    if kinds::is_nonblocking(worker, call.fd) {
+        return Attempt::Pass;
+    }
+    if !is_ready(call.fd, direction) {
+        return would_block(worker, call, direction);
+    }
+    let mut arguments = call.arguments;
+    arguments[0] = call.fd as usize;
+    let done = worker.tasks[call.id].expected as usize;
+    let is_plain_write = call.number == Sysno::write;
+    if is_plain_write {
+        arguments[1] += done;
+        arguments[2] -= done;
+    }
+    // SAFETY: the program's own call.
+    match unsafe { watched::call(worker, call.number, arguments, Waits::Unlikely) } {
+        Answer::Interrupted => Attempt::Again,
+        Answer::Waited => would_block(worker, call, direction),
+        Answer::Returned(answer) if is_plain_write && answer > 0 && (answer as usize) < arguments[2] => {
+            // A terminal takes what it has room for when it is interrupted.
+            worker.tasks[call.id].expected += answer as u32;
+            would_block(worker, call, direction)
+        }
+        Answer::Returned(answer) if answer >= 0 => Attempt::Done(answer + done as isize),
+        Answer::Returned(_) if done > 0 => Attempt::Done(done as isize),
+        Answer::Returned(answer) => {
+            claim_broken_pipe(call, answer);
+            Attempt::Done(answer)
+        }
+    }
+}
+
+/// write(2) and its kin. On a stream a blocking write goes on until all is written.
+pub fn write(worker: &mut Worker, call: &Call) -> Attempt {
+    let [_, address, count, ..] = call.arguments;
+    let kind = kinds::of(worker, call.fd);
+    match kind {
+        Kind::Private => return Attempt::Done(error(Errno::EBADF)),
+        Kind::Unknown | Kind::Direct | Kind::Disk => return Attempt::Pass,
+        Kind::SynchronousDisk => return Attempt::Elsewhere(Job::whole(call.number, call.arguments)),
+        _ => {}
+    }
+    if is_positioned(call) || count == 0 || (count as isize) < 0 || flags(call) & RWF_NOWAIT as usize != 0 {
+        return Attempt::Pass;
+    }
+    if kind == Kind::Other {
+        return ask_first(worker, call, Direction::Write);
+    }
+    loop {
+        let done = worker.tasks[call.id].expected as usize;
+        let (answer, asked) = if is_plain(call) {
+            let (address, count) = (address + done, count - done);
+            let answer = if kind.is_socket() {
+                let quiet = if done > 0 { MSG_NOSIGNAL } else { 0 };
+                let arguments = [call.fd as usize, address, count, MSG_DONTWAIT | quiet, 0, 0];
+                // SAFETY: the program's own buffer.
+                unsafe { raw::call(Sysno::sendto as u32, arguments) }
+            } else {
+                let part = Part { base: address, length: count };
+                vector(call.fd, Sysno::pwritev2, (&raw const part as usize, 1), OWN_POSITION, 0)
+            };
+            (answer, count)
+        } else if done == 0 {
+            (vector(call.fd, Sysno::pwritev2, (address, count), OWN_POSITION, flags(call)), bytes_of(address, count))
+        } else {
+            let parts = match Parts::read(address, count, done) {
+                Ok(parts) => parts,
+                Err(_) => return Attempt::Done(done as isize),
+            };
+            (vector(call.fd, Sysno::pwritev2, parts.rest(), OWN_POSITION, flags(call)), parts.bytes())
+        };
+        match answer {
+            EAGAIN => return would_block(worker, call, Direction::Write),
+            EOPNOTSUPP if done == 0 => return becomes_other(worker, call, Direction::Write),
+            _ if answer <= 0 => {
+                if done > 0 {
+                    return Attempt::Done(done as isize);
+                }
+                claim_broken_pipe(call, answer);
+                return Attempt::Done(answer);
+            }
+            _ => {}
+        }
+        wrote(worker, call.fd, answer);
+        let all = if asked == 0 && !is_plain(call) { count_all(address, count) } else { asked + done };
+        let done = done + answer as usize;
+        if done >= all || !kind.is_stream() || kinds::is_nonblocking(worker, call.fd) {
+            return Attempt::Done(done as isize);
+        }
+        worker.tasks[call.id].expected = done as u32;
+    }
+}
+
+fn count_all(address: usize, count: usize) -> usize {
+    Parts::read(address, count, 0).map_or(0, |parts| parts.bytes())
+}
+
+/// After a write failed with EPIPE: the SIGPIPE that the kernel sent belongs to the task whose write it was.
+pub fn claim_broken_pipe(call: &Call, answer: isize) {
+    if answer == EPIPE {
+        arrival::claim(SIGPIPE, call.id);
+    }
+}
+
+/// A read from a disk: what is in the cache at once, the rest by the pool.
+fn read_disk(worker: &mut Worker, call: &Call) -> Attempt {
+    let [_, address, count, position, _, _] = call.arguments;
+    let (base, length) = (address, count);
+    let part = Part { base, length };
+    let is_single = matches!(call.number, Sysno::read | Sysno::pread64);
+    if !is_single || (count as isize) <= 0 {
+        return read_disk_parts(worker, call);
+    }
+    let position = if call.number == Sysno::read { OWN_POSITION } else { position };
+    if call.number == Sysno::pread64 && (position as isize) < 0 {
+        return Attempt::Pass;
+    }
+    let first = vector(call.fd, Sysno::preadv2, (&raw const part as usize, 1), position, 0);
+    match first {
+        EAGAIN => return Attempt::Elsewhere(Job::whole(call.number, call.arguments)),
+        EOPNOTSUPP | EINVAL => return is_direct(worker, call),
+        _ if first <= 0 || first as usize >= count => return Attempt::Done(first),
+        _ => {}
+    }
+    // The end of the file, or of what is in the cache.
+    let done = first as usize;
+    let rest = Part { base: base + done, length: length - done };
+    let next = if position == OWN_POSITION { position } else { position + done };
+    match vector(call.fd, Sysno::preadv2, (&raw const rest as usize, 1), next, 0) {
+        EAGAIN => {
+            let mut arguments = call.arguments;
+            arguments[1] = rest.base;
+            arguments[2] = rest.length;
+            if call.number == Sysno::pread64 {
+                arguments[3] = next;
+            }
+            Attempt::Elsewhere(Job { number: call.number, arguments, done: first })
+        }
+        second => Attempt::Done(first + second.max(0)),
+    }
+}
+
+/// The same for several parts, which the pool reads whole unless they are in the cache whole.
+fn read_disk_parts(worker: &mut Worker, call: &Call) -> Attempt {
+    let [_, address, count, position, ..] = call.arguments;
+    if !matches!(call.number, Sysno::preadv | Sysno::preadv2) || flags(call) & RWF_NOWAIT as usize != 0 {
+        return Attempt::Pass;
+    }
+    if (position as isize) < 0 {
+        return Attempt::Pass;
+    }
+    let answer = vector(call.fd, Sysno::preadv2, (address, count), position, flags(call));
+    match answer {
+        EAGAIN => Attempt::Elsewhere(Job::whole(call.number, call.arguments)),
+        EOPNOTSUPP | EINVAL => is_direct(worker, call),
+        // A short answer may be the end of the cached part: the position is the call's own, so it can be made again.
+        _ if answer > 0 && (answer as usize) < count_all(address, count) => {
+            Attempt::Elsewhere(Job::whole(call.number, call.arguments))
+        }
+        _ => Attempt::Done(answer),
+    }
+}
+
+/// A file system that can't tell what it has in its cache (or has nothing else).
+fn is_direct(worker: &mut Worker, call: &Call) -> Attempt {
+    if let Some(entry) = worker.descriptors.get_mut(call.fd)
+        && entry.kind == Kind::Disk
+    {
+        entry.kind = Kind::Direct;
+    }
+    Attempt::Pass
+}
