@@ -6,6 +6,7 @@ use super::{Outcome, error};
 use crate::arch::Frame;
 use crate::arch::x86_64::user_memory as user;
 use crate::raw;
+use crate::sched::descriptors::watches::NO_WATCH;
 use crate::sched::descriptors::{Direction, Kind, place_of};
 use crate::sched::task::{NONE, TaskId};
 use crate::sched::worker::Worker;
@@ -62,7 +63,7 @@ pub fn close_private(worker: &mut Worker, fd: i32) {
 /// The program is about to close `fd`: nothing is known of the number any more.
 fn leave(worker: &mut Worker, fd: i32) {
     let Some(entry) = worker.descriptors.get(fd) else { return };
-    if entry.readers != NONE || entry.writers != NONE {
+    if entry.has_waiters() {
         move_waiters(worker, fd);
     }
     if worker.descriptors.get(fd).is_some_and(|entry| !entry.has_waiters()) {
@@ -83,6 +84,14 @@ fn move_waiters(worker: &mut Worker, fd: i32) {
         while let Some(id) = first(worker, fd, direction) {
             worker.descriptors.leave(&mut worker.tasks, id);
             worker.descriptors.enter(&mut worker.tasks, id, stand_in, direction, false);
+        }
+    }
+    // Those in poll(2) are woken by the file, and then look the number up anew, as natively.
+    if let Some(old) = worker.descriptors.get_mut(fd) {
+        let first = core::mem::replace(&mut old.watches, NO_WATCH);
+        worker.descriptors.watches.move_all(first, stand_in);
+        if let Some(entry) = worker.descriptors.get_mut(stand_in) {
+            entry.watches = first;
         }
     }
     worker.descriptors.make_due(stand_in);

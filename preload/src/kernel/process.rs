@@ -33,6 +33,7 @@ pub fn fork(worker: &mut Worker, call: &mut Frame, number: Sysno) -> Outcome {
 /// A child that runs in this memory: the stub makes the call, and the gate tells the child from this process by its id.
 /// With vfork the child is gone when this process goes on.
 fn share_memory(worker: &mut Worker, is_vfork: bool) -> Outcome {
+    worker.descriptors.share_all();
     signal::lend_mask(worker);
     let current = worker.current;
     worker.tasks[current].shares_memory = if is_vfork { 1 } else { 2 };
@@ -42,6 +43,7 @@ fn share_memory(worker: &mut Worker, is_vfork: bool) -> Outcome {
 /// A child with memory of its own. The call is made here, on the worker's stack; in the child only the calling task is left.
 fn separate(worker: &mut Worker, call: &mut Frame, stack_top: u64) -> Outcome {
     signal::lend_mask(worker);
+    worker.descriptors.share_all();
     // SAFETY: the program's own call, made from a stack that the child gets a copy of.
     let answer = unsafe { raw::call(call.number(), call.arguments()) };
     if answer == 0 {

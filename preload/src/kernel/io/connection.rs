@@ -53,7 +53,7 @@ fn note_accepted(worker: &mut Worker, call: &Call, fd: i32, kind: Kind) {
 /// connect(2).
 pub fn connect(worker: &mut Worker, call: &Call) -> Attempt {
     let kind = kinds::of(worker, call.fd);
-    if !matches!(kind, Kind::Tcp | Kind::Stream) || (call.is_first && kinds::is_nonblocking(worker, call.fd)) {
+    if !kind.is_socket() || (call.is_first && kinds::is_nonblocking(worker, call.fd)) {
         return Attempt::Pass;
     }
     let [_, address, length, ..] = call.arguments;

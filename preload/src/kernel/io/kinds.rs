@@ -50,10 +50,13 @@ fn find_out(worker: &mut Worker, fd: i32) -> Kind {
             // Those without a poll operation (null, zero, urandom) are refused by epoll.
             if crate::kernel::io::can_be_watched(worker, fd) { Kind::Other } else { Kind::Direct }
         }
-        _ => Kind::Other,
+        _ => Kind::Event,
     };
+    // Standard input, output and error are most often the parent's too.
+    let may_be_shared = worker.descriptors.has_forked || fd <= 2;
     let Some(entry) = worker.descriptors.entry(fd) else { return Kind::Unknown };
     entry.kind = kind;
+    entry.may_be_shared = may_be_shared;
     if kind == Kind::Pipe {
         let writes = |fd: i32| flags(fd) & O_ACCMODE == O_WRONLY;
         let own = writes(fd);
@@ -101,7 +104,7 @@ fn socket_kind(fd: i32) -> Kind {
 pub fn is_nonblocking(worker: &mut Worker, fd: i32) -> bool {
     let epoch = worker.descriptors.flags_epoch;
     match worker.descriptors.get(fd) {
-        Some(entry) if entry.flags_epoch == epoch => entry.is_nonblocking,
+        Some(entry) if entry.flags_epoch == epoch && !entry.may_be_shared => entry.is_nonblocking,
         _ => look_at_flags(worker, fd, epoch),
     }
 }
@@ -140,4 +143,21 @@ pub fn has_hung_up(fd: i32) -> bool {
     let mut file = pollfd { fd, events: POLLRDHUP as i16, revents: 0 };
     // SAFETY: one pollfd, and no time to wait.
     unsafe { raw::call(Sysno::poll as u32, [&raw mut file as usize, 1, 0, 0, 0, 0]) > 0 }
+}
+
+/// Whether a read of the terminal `fd` may end by time or with nothing (VTIME, VMIN 0, termios(3)), which poll(2) does not foresee.
+pub fn reads_by_time(fd: i32) -> bool {
+    const TCGETS: usize = 0x5401;
+    const ICANON: u32 = 2;
+    // struct termios as the kernel has it: four words of flags, the line discipline, 19 control characters.
+    let mut settings = [0u32; 9];
+    // SAFETY: the kernel writes 36 bytes.
+    let answer =
+        unsafe { raw::call(Sysno::ioctl as u32, [fd as usize, TCGETS, settings.as_mut_ptr() as usize, 0, 0, 0]) };
+    if answer != 0 || settings[3] & ICANON != 0 {
+        return false;
+    }
+    // After c_line: c_cc[5] is VTIME, c_cc[6] VMIN.
+    let [_, _, time, least] = settings[5].to_ne_bytes();
+    time != 0 || least == 0
 }

@@ -8,6 +8,7 @@ use crate::kernel::time;
 use crate::raw;
 use crate::sched::descriptors::{Direction, Kind};
 use crate::sched::worker::Worker;
+use core::mem::offset_of;
 use linux_raw_sys::general::__kernel_timespec;
 use syscalls::{Errno, Sysno};
 
@@ -35,6 +36,20 @@ struct Header {
     control_length: usize,
     flags: u32,
     padding_at_end: u32,
+}
+
+impl Header {
+    const BLANK: Header = Header {
+        name: 0,
+        name_length: 0,
+        padding: 0,
+        parts: 0,
+        part_count: 0,
+        control: 0,
+        control_length: 0,
+        flags: 0,
+        padding_at_end: 0,
+    };
 }
 
 /// A copy of the message at `address` without its first `done` bytes; what has been passed with those is not passed again.
@@ -105,12 +120,16 @@ pub fn receive(worker: &mut Worker, call: &Call) -> Attempt {
     if is_plain && kind != Kind::Datagram && is_drained(worker, call) {
         return Attempt::Block(call.fd, Direction::Read);
     }
-    let wants_all = flags & MSG_WAITALL != 0 && kind != Kind::Datagram;
+    // Only TCP waits until all of it is there to be looked at.
+    if flags & MSG_WAITALL != 0 && kind == Kind::Stream && is_plain {
+        return receive_all(worker, call);
+    }
+    let wants_all = flags & MSG_WAITALL != 0 && (kind == Kind::Tcp || kind.is_stream() && is_plain);
     loop {
         let done = if is_plain { worker.tasks[call.id].expected as usize } else { 0 };
         let (answer, asked) = once(call, done, 0);
         if answer == EAGAIN {
-            return would_block(worker, call, Direction::Read);
+            return block_or_end(worker, call, kind);
         }
         if answer <= 0 {
             return Attempt::Done(if done > 0 { done as isize } else { answer });
@@ -128,7 +147,7 @@ pub fn receive(worker: &mut Worker, call: &Call) -> Attempt {
             return Attempt::Done(total as isize);
         }
         if !is_plain {
-            // All of it must be there at once to be looked at: wait for more, unless no more will come.
+            // Wait for more, unless no more will come.
             let ended = worker.descriptors.get(call.fd).is_some_and(|entry| entry.ended);
             if ended || kinds::has_hung_up(call.fd) {
                 return Attempt::Done(total as isize);
@@ -136,6 +155,81 @@ pub fn receive(worker: &mut Worker, call: &Call) -> Attempt {
             return would_block(worker, call, Direction::Read);
         }
         worker.tasks[call.id].expected = total as u32;
+    }
+}
+
+/// A receive with MSG_WAITALL on a Unix socket, which ends where descriptors or credentials were passed: only a message's header
+/// tells of them.
+fn receive_all(worker: &mut Worker, call: &Call) -> Attempt {
+    const MSG_CTRUNC: u32 = 8;
+    loop {
+        let done = worker.tasks[call.id].expected as usize;
+        let [_, address, length, flags, name, _] = call.arguments;
+        let is_message = call.number == Sysno::recvmsg;
+        let mut part = Part::default();
+        let mut copy = Header::BLANK;
+        let parts;
+        if is_message {
+            // SAFETY: struct msghdr is plain integers.
+            match unsafe { user::read::<Header>(address) } {
+                Ok(header) => copy = header,
+                Err(errno) => return Err(errno).into(),
+            }
+            parts = match Parts::read(copy.parts, copy.part_count, done) {
+                Ok(parts) => parts,
+                // Too many of them, most probably: the kernel says what is wrong.
+                Err(_) => return Attempt::Pass,
+            };
+            (copy.parts, copy.part_count) = parts.rest();
+            if done > 0 {
+                (copy.control, copy.control_length) = (0, 0);
+            }
+        } else if name != 0 {
+            return Attempt::Pass;
+        } else {
+            part = Part { base: address + done, length: length - done };
+            copy.parts = &raw const part as usize;
+            copy.part_count = 1;
+        }
+        let flags = if is_message { length } else { flags };
+        let asked = if is_message { all_bytes(&raw const copy as usize) } else { part.length };
+        let arguments = [call.fd as usize, &raw mut copy as usize, flags | MSG_DONTWAIT, 0, 0, 0];
+        // SAFETY: the program's own buffers, through a header that lives across the call.
+        let answer = unsafe { raw::call(Sysno::recvmsg as u32, arguments) };
+        if answer == EAGAIN {
+            return would_block(worker, call, Direction::Read);
+        }
+        if answer <= 0 {
+            return Attempt::Done(if done > 0 { done as isize } else { answer });
+        }
+        if is_message && done == 0 {
+            // What the kernel says of the message goes back to the program: lengths and flags.
+            let told = (|| {
+                user::write(address + offset_of!(Header, name_length), &copy.name_length)?;
+                user::write(address + offset_of!(Header, control_length), &copy.control_length)?;
+                user::write(address + offset_of!(Header, flags), &copy.flags)
+            })();
+            if let Err(errno) = told {
+                return Err(errno).into();
+            }
+        }
+        took(worker, call.fd, asked, answer);
+        let total = done + answer as usize;
+        let brings_more = copy.flags & MSG_CTRUNC != 0 || copy.control_length != 0;
+        if answer as usize >= asked || brings_more || kinds::is_nonblocking(worker, call.fd) {
+            return Attempt::Done(total as isize);
+        }
+        worker.tasks[call.id].expected = total as u32;
+    }
+}
+
+/// Nothing is there. A datagram socket that was shut down for reading says so only to a call that waits: it ends.
+pub fn block_or_end(worker: &mut Worker, call: &Call, kind: Kind) -> Attempt {
+    let ended = worker.descriptors.get(call.fd).is_some_and(|entry| entry.ended);
+    let block = would_block(worker, call, Direction::Read);
+    match block {
+        Attempt::Block(fd, _) if kind == Kind::Datagram && ended && kinds::has_hung_up(fd) => Attempt::Done(0),
+        _ => block,
     }
 }
 

@@ -193,6 +193,9 @@ pub fn retry(worker: &mut Worker, id: TaskId) -> bool {
     }
     if let Some((fd, direction)) = place {
         pass_on(worker, fd, direction);
+        if !worker.descriptors.stand_ins.is_empty() {
+            super::descriptors::close_stand_ins(worker);
+        }
     }
     true
 }
@@ -454,6 +457,7 @@ pub fn try_unwatchable(worker: &mut Worker) -> bool {
             entry.is_unwatchable = false;
             if entry.has_waiters() {
                 became_ready(worker, fd, BOTH, false);
+                worker.descriptors.make_due(fd);
             }
         }
     }

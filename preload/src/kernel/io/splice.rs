@@ -30,6 +30,9 @@ pub fn transfer(worker: &mut Worker, call: &Call) -> Attempt {
             return Attempt::Pass;
         }
     }
+    if call.is_first && ends.iter().all(|(fd, _)| fd.is_none_or(|fd| !can_wait(worker, fd))) {
+        return Attempt::Pass;
+    }
     if let Some(block) = not_ready(worker, call, &ends) {
         return block;
     }
@@ -66,6 +69,12 @@ pub fn transfer(worker: &mut Worker, call: &Call) -> Attempt {
         return Attempt::Again;
     }
     Attempt::Done(if answer >= 0 || done == 0 { answer + done as isize } else { done as isize })
+}
+
+/// Whether the kernel may wait for `fd`.
+fn can_wait(worker: &mut Worker, fd: i32) -> bool {
+    !matches!(kinds::of(worker, fd), Kind::Disk | Kind::SynchronousDisk | Kind::Direct)
+        && !kinds::is_nonblocking(worker, fd)
 }
 
 /// The end that has to be waited for, if one has and the program has not made it non-blocking.

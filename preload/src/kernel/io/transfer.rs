@@ -2,7 +2,7 @@
 //! has for it (MSG_DONTWAIT, RWF_NOWAIT); on other files that poll(2) knows, poll is asked first. What a disk has in its
 //! cache is read at once, and the rest by a kernel thread of the pool.
 
-use super::{Attempt, Call, EAGAIN, is_drained, is_ready, kinds, took, would_block, wrote};
+use super::{Attempt, Call, EAGAIN, is_drained, is_ready, kinds, message, took, would_block, wrote};
 use crate::arch::x86_64::user_memory as user;
 use crate::kernel::error;
 use crate::kernel::pool::Job;
@@ -95,6 +95,17 @@ fn is_plain(call: &Call) -> bool {
     matches!(call.number, Sysno::read | Sysno::write)
 }
 
+/// Whether the kernel answers the call at once, with an error or without anything to do.
+fn is_for_kernel(call: &Call) -> bool {
+    /// TASK_SIZE: no buffer ends above.
+    const END: usize = 0x7fff_ffff_f000;
+    let [_, address, count, ..] = call.arguments;
+    is_positioned(call)
+        || count == 0
+        || (is_plain(call) && address.checked_add(count).is_none_or(|end| end > END))
+        || flags(call) & RWF_NOWAIT as usize != 0
+}
+
 /// The flags of preadv2(2) and pwritev2(2).
 fn flags(call: &Call) -> usize {
     if matches!(call.number, Sysno::preadv2 | Sysno::pwritev2) { call.arguments[5] } else { 0 }
@@ -117,7 +128,7 @@ pub fn read(worker: &mut Worker, call: &Call) -> Attempt {
         Kind::Disk | Kind::SynchronousDisk => return read_disk(worker, call),
         _ => {}
     }
-    if is_positioned(call) || count == 0 || (count as isize) < 0 || flags(call) & RWF_NOWAIT as usize != 0 {
+    if is_for_kernel(call) {
         return Attempt::Pass;
     }
     if kind == Kind::Other {
@@ -138,6 +149,7 @@ pub fn read(worker: &mut Worker, call: &Call) -> Attempt {
         (vector(call.fd, Sysno::preadv2, (&raw const part as usize, 1), OWN_POSITION, 0), count)
     };
     match answer {
+        EAGAIN if kind == Kind::Datagram => message::block_or_end(worker, call, kind),
         EAGAIN => would_block(worker, call, Direction::Read),
         EOPNOTSUPP => becomes_other(worker, call, Direction::Read),
         _ => {
@@ -149,7 +161,7 @@ pub fn read(worker: &mut Worker, call: &Call) -> Attempt {
     }
 }
 
-/// The kernel has no RWF_NOWAIT for this kind of file (pipes before Linux 6.4).
+/// The kernel has no RWF_NOWAIT for this kind of file (pipes before Linux 6.4, inotify).
 fn becomes_other(worker: &mut Worker, call: &Call, direction: Direction) -> Attempt {
     if let Some(entry) = worker.descriptors.get_mut(call.fd) {
         entry.kind = Kind::Other;
@@ -163,6 +175,9 @@ fn ask_first(worker: &mut Worker, call: &Call, direction: Direction) -> Attempt 
         return Attempt::Pass;
     }
     if !is_ready(call.fd, direction) {
+        if direction == Direction::Read && call.is_first && kinds::reads_by_time(call.fd) {
+            return Attempt::Elsewhere(Job::whole(call.number, call.arguments));
+        }
         return would_block(worker, call, direction);
     }
     let mut arguments = call.arguments;
@@ -201,10 +216,10 @@ pub fn write(worker: &mut Worker, call: &Call) -> Attempt {
         Kind::SynchronousDisk => return Attempt::Elsewhere(Job::whole(call.number, call.arguments)),
         _ => {}
     }
-    if is_positioned(call) || count == 0 || (count as isize) < 0 || flags(call) & RWF_NOWAIT as usize != 0 {
+    if is_for_kernel(call) {
         return Attempt::Pass;
     }
-    if kind == Kind::Other {
+    if matches!(kind, Kind::Event | Kind::Other) {
         return ask_first(worker, call, Direction::Write);
     }
     loop {
@@ -234,11 +249,9 @@ pub fn write(worker: &mut Worker, call: &Call) -> Attempt {
             EAGAIN => return would_block(worker, call, Direction::Write),
             EOPNOTSUPP if done == 0 => return becomes_other(worker, call, Direction::Write),
             _ if answer <= 0 => {
-                if done > 0 {
-                    return Attempt::Done(done as isize);
-                }
+                // A pipe's writer gets the signal even if the call succeeds in part.
                 claim_broken_pipe(call, answer);
-                return Attempt::Done(answer);
+                return Attempt::Done(if done > 0 { done as isize } else { answer });
             }
             _ => {}
         }

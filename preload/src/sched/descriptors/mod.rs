@@ -46,7 +46,9 @@ pub enum Kind {
     /// A socket with message boundaries.
     Datagram,
     Pipe,
-    /// Anything else that poll(2) knows: terminals, eventfd, timerfd, signalfd, inotify.
+    /// An eventfd, timerfd and the like, which can be read with RWF_NOWAIT.
+    Event,
+    /// Anything else that poll(2) knows: terminals, inotify, signalfd.
     Other,
     /// One of grivet's own, which the program must not see.
     Private,
@@ -85,6 +87,8 @@ pub struct Descriptor {
     pub is_unwatchable: bool,
     /// O_NONBLOCK as last seen.
     pub is_nonblocking: bool,
+    /// Another process may have the same file, and change its flags.
+    pub may_be_shared: bool,
     /// A receive or send timeout is set, as last seen.
     pub has_timeouts: bool,
     /// Marks events of an earlier file of this number.
@@ -114,6 +118,7 @@ impl Descriptor {
             is_due: false,
             is_unwatchable: false,
             is_nonblocking: false,
+            may_be_shared: false,
             has_timeouts: false,
             generation,
             flags_epoch: 0,
@@ -166,6 +171,8 @@ pub struct Descriptors {
     pub timeouts_epoch: u32,
     /// Tasks in queues, and in poll(2).
     pub waiters: u32,
+    /// The process has, or had, children: what it opens without grivet's notice may be shared with them.
+    pub has_forked: bool,
 }
 
 impl Descriptors {
@@ -180,6 +187,7 @@ impl Descriptors {
             flags_epoch: 1,
             timeouts_epoch: 1,
             waiters: 0,
+            has_forked: false,
         }
     }
 
@@ -316,6 +324,14 @@ impl Descriptors {
         self.waiters != 0
     }
 
+    /// A child is about to be made, which shares all that is open.
+    pub fn share_all(&mut self) {
+        self.has_forked = true;
+        for entry in &mut self.table {
+            entry.may_be_shared = true;
+        }
+    }
+
     /// In the child of a fork: no other task waits, and the poller is the parent's. The numbers that stood in for closed
     /// ones are returned, to be closed.
     pub fn become_child(&mut self) -> Vec<i32> {
@@ -323,7 +339,12 @@ impl Descriptors {
             if entry.kind == Kind::Private {
                 continue;
             }
-            let known = Descriptor { kind: entry.kind, peer: entry.peer, ..Descriptor::blank(0) };
+            let known = Descriptor {
+                kind: entry.kind,
+                peer: entry.peer,
+                may_be_shared: true,
+                ..Descriptor::blank(0)
+            };
             *entry = known;
         }
         self.watches.clear();

@@ -83,6 +83,15 @@ impl Watches {
         (chain, replaced)
     }
 
+    /// Makes the watches of one file, beginning with `first`, ones of `fd`.
+    pub fn move_all(&mut self, first: WatchId, fd: i32) {
+        let mut at = first;
+        while at != NO_WATCH {
+            self.table[at as usize].fd = fd;
+            at = self.table[at as usize].next;
+        }
+    }
+
     /// Forgets all of them.
     pub fn clear(&mut self) {
         self.table.clear();
