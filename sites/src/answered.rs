@@ -95,7 +95,9 @@ const ANSWERED: &[u32] = &[
     277, // sync_file_range
     278, // vmsplice
     281, // epoll_pwait
+    282, // signalfd
     288, // accept4
+    289, // signalfd4
     292, // dup3
     293, // pipe2
     295, // preadv

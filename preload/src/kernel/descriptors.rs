@@ -62,6 +62,7 @@ pub fn close_private(worker: &mut Worker, fd: i32) {
 
 /// The program is about to close `fd`: nothing is known of the number any more.
 fn leave(worker: &mut Worker, fd: i32) {
+    worker.signal_files.forget(fd);
     let Some(entry) = worker.descriptors.get(fd) else { return };
     if entry.has_waiters() {
         move_waiters(worker, fd);

@@ -170,6 +170,7 @@ fn answer(worker: &mut Worker, call: &mut Frame) -> Outcome {
         Sysno::dup2 | Sysno::dup3 => descriptors::duplicate_to(worker, call),
         Sysno::close_range => descriptors::close_range(worker, call),
         Sysno::pipe | Sysno::pipe2 | Sysno::socketpair => descriptors::make_pair(worker, call, number),
+        Sysno::signalfd | Sysno::signalfd4 => signal::descriptor::make(worker, call),
         Sysno::fcntl => descriptors::fcntl(worker, call),
         Sysno::ioctl => descriptors::ioctl(worker, call),
         Sysno::setsockopt => descriptors::setsockopt(worker, call),

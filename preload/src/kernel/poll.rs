@@ -5,7 +5,7 @@ use super::{Outcome, error, time};
 use crate::arch::Frame;
 use crate::arch::x86_64::user_memory as user;
 use crate::kernel::io::{complete, lend};
-use crate::kernel::signal::delivery;
+use crate::kernel::signal::{delivery, held_back};
 use crate::raw;
 use crate::sched::clock::NS_PER_S;
 use crate::sched::idle::timespec;
@@ -50,11 +50,11 @@ pub fn answer(worker: &mut Worker, call: &mut Frame, number: Sysno) -> Outcome {
     {
         return Outcome::Pass;
     }
-    let ready = attempt(&request);
+    let id = worker.current;
+    let ready = attempt(worker, id, &request);
     if ready != 0 || timeout == Some(0) {
         return Outcome::Done(ready);
     }
-    let id = worker.current;
     if !watch(worker, id, &request) {
         return Outcome::Done(error(Errno::ENOMEM));
     }
@@ -128,13 +128,14 @@ fn arguments(call: &Frame, number: Sysno) -> Result<(Option<u64>, Option<u64>), 
 }
 
 /// Looks without waiting; the call's result. The caller's memory is written only when something is ready.
-fn attempt(request: &Request) -> isize {
+fn attempt(worker: &Worker, id: TaskId, request: &Request) -> isize {
     let now = timespec(0);
     match *request {
-        // SAFETY: the program's own array; with no time to wait, the kernel writes revents only.
-        Request::Poll(files, count) => unsafe {
-            raw::call(Sysno::ppoll as u32, [files, count, &raw const now as usize, 0, 8, 0])
-        },
+        Request::Poll(files, count) => {
+            // SAFETY: the program's own array; with no time to wait, the kernel writes revents only.
+            let ready = unsafe { raw::call(Sysno::ppoll as u32, [files, count, &raw const now as usize, 0, 8, 0]) };
+            if ready >= 0 && worker.signal_files.is_any() { ready + signals_for(worker, id, files, count) } else { ready }
+        }
         Request::Select(count, sets) => {
             let mut copies = [[0u8; SET_BYTES]; 3];
             let bytes = count.div_ceil(64) * 8;
@@ -152,6 +153,21 @@ fn attempt(request: &Request) -> isize {
             if ready > 0 && hand_back(&copies, &sets, bytes).is_err() { error(Errno::EFAULT) } else { ready }
         }
     }
+}
+
+/// Marks the signalfds in the array that the kernel found nothing in, but for which signals are held back here; how many.
+fn signals_for(worker: &Worker, id: TaskId, files: usize, count: usize) -> isize {
+    let mut more = 0;
+    for place in (0..count).map(|index| files + index * size_of::<pollfd>()) {
+        // SAFETY: a pollfd is plain integers.
+        let Ok(file) = (unsafe { user::read::<pollfd>(place) }) else { break };
+        let gives = worker.signal_files.mask(file.fd).unwrap_or(0) & held_back(worker, id);
+        if gives != 0 && file.revents == 0 && file.events & POLLIN as i16 != 0 {
+            let _ = user::write(place, &pollfd { revents: POLLIN as i16, ..file });
+            more += 1;
+        }
+    }
+    more
 }
 
 fn hand_back(copies: &[[u8; SET_BYTES]; 3], sets: &[usize; 3], bytes: usize) -> Result<(), Errno> {
@@ -252,7 +268,7 @@ pub fn try_again(worker: &mut Worker, id: TaskId) {
 /// Its turn has come; whether its call is over.
 pub fn retry(worker: &mut Worker, id: TaskId) -> bool {
     let request = request(worker.frame_of(id));
-    let ready = attempt(&request);
+    let ready = attempt(worker, id, &request);
     if ready == 0 {
         worker.tasks[id].state = State::Parked;
         return false;
@@ -265,7 +281,7 @@ pub fn retry(worker: &mut Worker, id: TaskId) -> bool {
 /// A poll's time is over: nothing is ready.
 pub fn time_out(worker: &mut Worker, id: TaskId) {
     let request = request(worker.frame_of(id));
-    let ready = attempt(&request);
+    let ready = attempt(worker, id, &request);
     if ready == 0
         && let Request::Select(count, sets) = request
     {

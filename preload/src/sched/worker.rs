@@ -11,6 +11,7 @@ use crate::kernel::child::Children;
 use crate::kernel::pool::Pool;
 use crate::kernel::watched::Watchdog;
 use crate::kernel::signal::Signals;
+use crate::kernel::signal::descriptor::SignalFiles;
 use crate::report::stats::Stats;
 use crate::sched::arena::StackArena;
 use crate::sched::clock::Clock;
@@ -55,6 +56,7 @@ pub struct Worker {
     pub cpu: Cpu,
     pub stats: Stats,
     pub signals: Signals,
+    pub signal_files: SignalFiles,
     pub descriptors: Descriptors,
     pub poller: Poller,
     pub pool: Pool,
@@ -104,6 +106,7 @@ pub static WORKER: WorkerCell = WorkerCell(UnsafeCell::new(Worker {
     cpu: Cpu::NONE,
     stats: Stats::new(),
     signals: Signals::new(),
+    signal_files: SignalFiles::new(),
     descriptors: Descriptors::new(),
     poller: Poller::new(),
     pool: Pool::new(),

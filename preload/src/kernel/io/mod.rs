@@ -230,6 +230,12 @@ fn wake_first(worker: &mut Worker, fd: i32, direction: Direction) {
     }
 }
 
+/// Lets task `id`, which stands in a queue, try at once.
+pub fn try_now(worker: &mut Worker, id: TaskId) {
+    worker.descriptors.leave(&mut worker.tasks, id);
+    make_retry(worker, id);
+}
+
 /// Notes that `fd` has become ready in `directions`, and lets those who wait for that try.
 pub fn became_ready(worker: &mut Worker, fd: i32, directions: u8, ended: bool) {
     let Some(entry) = worker.descriptors.get_mut(fd) else { return };

@@ -6,7 +6,7 @@ use super::{Attempt, Call, EAGAIN, is_drained, is_ready, kinds, message, took, w
 use crate::arch::x86_64::user_memory as user;
 use crate::kernel::error;
 use crate::kernel::pool::Job;
-use crate::kernel::signal::arrival;
+use crate::kernel::signal::{arrival, descriptor};
 use crate::kernel::watched::{self, Answer, Waits};
 use crate::raw;
 use crate::sched::descriptors::{Direction, Kind};
@@ -133,6 +133,12 @@ pub fn read(worker: &mut Worker, call: &Call) -> Attempt {
     }
     if kind == Kind::Other {
         return ask_first(worker, call, Direction::Read);
+    }
+    if kind == Kind::Event && is_plain(call) {
+        let given = descriptor::read(worker, call.id, call.fd, address, count);
+        if given > 0 {
+            return Attempt::Done(given as isize);
+        }
     }
     if is_drained(worker, call) {
         return Attempt::Block(call.fd, Direction::Read);

@@ -1,6 +1,7 @@
 //! Giving a signal to a task: choosing the task, ending or restarting the call it is parked in, and laying the frame from which
 //! its handler runs (kernel/signal.c, arch/x86/kernel/signal_64.c; signal(7) for what restarts).
 
+use super::descriptor;
 use super::frame::{self, SigInfo, SignalFrame, StackT, UContext};
 use super::{Action, IGNORED_BY_DEFAULT, SIG_DFL, SIG_IGN, bit, mask_of, pending_for, set_mask};
 use crate::arch::Resume;
@@ -44,7 +45,10 @@ pub fn post(worker: &mut Worker, info: SigInfo, target: Option<TaskId>) {
         }
         Some(id) => interrupt(worker, id, info),
         None => match target {
-            Some(id) => add_pending(worker, id, info),
+            Some(id) => {
+                add_pending(worker, id, info);
+                descriptor::arrived(worker, id, signal);
+            }
             None => worker.signals.pending.add(info),
         },
     }

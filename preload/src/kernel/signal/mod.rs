@@ -9,6 +9,7 @@
 pub mod arrival;
 pub mod calls;
 pub mod delivery;
+pub mod descriptor;
 pub mod frame;
 pub mod masks;
 
@@ -163,6 +164,11 @@ pub fn set_mask(worker: &mut Worker, id: TaskId, mask: SignalSet) {
 pub fn pending_for(worker: &Worker, id: TaskId) -> SignalSet {
     let own = worker.tasks[id].extra.as_ref().map_or(0, |extra| extra.pending.set);
     (own | worker.signals.pending.set) & !mask_of(worker, id)
+}
+
+/// Signals that grivet holds back which task `id` could take, blocked or not.
+pub fn held_back(worker: &Worker, id: TaskId) -> SignalSet {
+    worker.tasks[id].extra.as_ref().map_or(0, |extra| extra.pending.set) | worker.signals.pending.set
 }
 
 fn wanted_kernel_mask(worker: &Worker) -> SignalSet {
