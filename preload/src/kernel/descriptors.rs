@@ -24,6 +24,7 @@ const SOL_TCP: i32 = 6;
 const TCP_ULP: i32 = 31;
 /// SO_RCVTIMEO and SO_SNDTIMEO, old and new.
 const TIMEOUTS: [i32; 4] = [20, 21, 66, 67];
+const SO_RCVLOWAT: i32 = 18;
 const SOCK_NONBLOCK: usize = 0o4000;
 const SOCK_STREAM: usize = 1;
 const SOCK_KIND: usize = 0xf;
@@ -259,6 +260,8 @@ pub fn setsockopt(worker: &mut Worker, call: &mut Frame) -> Outcome {
     let [fd, level, name, ..] = call.arguments().map(|word| word as i32);
     if level == SOL_SOCKET && TIMEOUTS.contains(&name) {
         worker.descriptors.timeouts_epoch = worker.descriptors.timeouts_epoch.wrapping_add(1);
+    } else if level == SOL_SOCKET && name == SO_RCVLOWAT {
+        set_low_water(worker, fd, call.r10 as usize);
     } else if level == SOL_TCP
         && name == TCP_ULP
         && let Some(entry) = worker.descriptors.get_mut(fd)
@@ -267,4 +270,14 @@ pub fn setsockopt(worker: &mut Worker, call: &mut Frame) -> Outcome {
         entry.kind = Kind::Stream;
     }
     Outcome::Pass
+}
+
+fn set_low_water(worker: &mut Worker, fd: i32, value: usize) {
+    super::io::kinds::of(worker, fd);
+    // SAFETY: a plain integer.
+    if let Ok(bytes) = unsafe { user::read::<i32>(value) }
+        && let Some(entry) = worker.descriptors.get_mut(fd)
+    {
+        entry.low_water = if bytes < 0 { i32::MAX as u32 } else { bytes as u32 };
+    }
 }

@@ -52,9 +52,19 @@ pub fn try_now(job: &Job) -> Option<isize> {
         }
         _ => return None,
     };
-    // SAFETY: the program's own call, with a time that lives across it.
-    let answer = unsafe { raw::call(number as u32, arguments) };
+    let mut answer = error(Errno::EINTR);
+    // A tick that comes just then makes semtimedop(2) say EINTR, although it does not wait.
+    while answer == error(Errno::EINTR) {
+        // SAFETY: the program's own call, with a time that lives across it.
+        answer = unsafe { raw::call(number as u32, arguments) };
+    }
     (!would_wait.iter().any(|&errno| answer == error(errno))).then_some(answer)
+}
+
+/// The result as the kernel tells it to a call that waits: what it waited for was there when it began, and is removed if it is not any more.
+pub fn after_wait(number: Sysno, result: isize) -> isize {
+    let is_ipc = matches!(number, Sysno::semop | Sysno::semtimedop | Sysno::msgsnd | Sysno::msgrcv);
+    if is_ipc && result == error(Errno::EINVAL) { error(Errno::EIDRM) } else { result }
 }
 
 fn try_then_pool(worker: &mut Worker, call: &mut Frame, number: Sysno) -> Outcome {

@@ -52,6 +52,9 @@ pub fn answer(worker: &mut Worker, call: &mut Frame, number: Sysno) -> Outcome {
     }
     let id = worker.current;
     let ready = attempt(worker, id, &request);
+    if ready == 0 && timeout == Some(0) {
+        empty_sets(&request);
+    }
     if ready != 0 || timeout == Some(0) {
         return Outcome::Done(ready);
     }
@@ -129,6 +132,16 @@ fn arguments(call: &Frame, number: Sysno) -> Result<(Option<u64>, Option<u64>), 
 
 /// Looks without waiting; the call's result. The caller's memory is written only when something is ready.
 fn attempt(worker: &Worker, id: TaskId, request: &Request) -> isize {
+    loop {
+        // A tick that comes just then makes the kernel say EINTR, although it does not wait.
+        let ready = attempt_once(worker, id, request);
+        if ready != error(Errno::EINTR) {
+            return ready;
+        }
+    }
+}
+
+fn attempt_once(worker: &Worker, id: TaskId, request: &Request) -> isize {
     let now = timespec(0);
     match *request {
         Request::Poll(files, count) => {
@@ -152,6 +165,14 @@ fn attempt(worker: &Worker, id: TaskId, request: &Request) -> isize {
                 unsafe { raw::call(Sysno::pselect6 as u32, [count, read, write, except, &raw const now as usize, 0]) };
             if ready > 0 && hand_back(&copies, &sets, bytes).is_err() { error(Errno::EFAULT) } else { ready }
         }
+    }
+}
+
+/// A select that found nothing leaves empty sets.
+fn empty_sets(request: &Request) {
+    if let Request::Select(count, sets) = *request {
+        let empty = [[0u8; SET_BYTES]; 3];
+        let _ = hand_back(&empty, &sets, count.div_ceil(64) * 8);
     }
 }
 
@@ -282,11 +303,8 @@ pub fn retry(worker: &mut Worker, id: TaskId) -> bool {
 pub fn time_out(worker: &mut Worker, id: TaskId) {
     let request = request(worker.frame_of(id));
     let ready = attempt(worker, id, &request);
-    if ready == 0
-        && let Request::Select(count, sets) = request
-    {
-        let empty = [[0u8; SET_BYTES]; 3];
-        let _ = hand_back(&empty, &sets, count.div_ceil(64) * 8);
+    if ready == 0 {
+        empty_sets(&request);
     }
     finish(worker, id, ready);
 }

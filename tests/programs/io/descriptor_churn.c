@@ -9,7 +9,7 @@
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 
-enum { ROUNDS = 300, PLACE = 50, PARKED = 51 };
+enum { ROUNDS = 200, PLACE = 50, PARKED = 51 };
 
 static long reads(void *argument)
 {
@@ -59,7 +59,8 @@ int main(void)
             if (round % 10 < 5)
                 still_waits(&first);
             struct pollfd entry = {.fd = PLACE, .events = POLLIN};
-            CHECK(round % 3 || poll(&entry, 1, 0) == 0, "ready before there is anything");
+            if (round % 3 == 0)
+                COUNT(0, poll(&entry, 1, 0));
             COUNT(8, write(out, "\1\0\0\0\0\0\0\0", 8));
             waited++;
         }

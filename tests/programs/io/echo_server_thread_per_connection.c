@@ -7,22 +7,26 @@
 enum { CLIENTS = 200, ROUNDS = 20 };
 static struct sockaddr_in address;
 static int connected, most, served;
+static pthread_mutex_t counts = PTHREAD_MUTEX_INITIALIZER;
 static pthread_barrier_t all_connected;
 
 static void *serves(void *argument)
 {
     int descriptor = AS_INTEGER(argument);
-    int now = __atomic_add_fetch(&connected, 1, __ATOMIC_SEQ_CST);
-    for (int seen = most; now > seen && !__atomic_compare_exchange_n(&most, &seen, now, 0, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);) {
-    }
+    ZERO(pthread_mutex_lock(&counts));
+    connected++;
+    most = connected > most ? connected : most;
+    ZERO(pthread_mutex_unlock(&counts));
     char text[64];
     ssize_t got;
     while ((got = read(descriptor, text, sizeof text)) > 0)
         COUNT(got, write(descriptor, text, got));
     CHECK(got == 0, "read gave %zd", got);
     close(descriptor);
-    __atomic_sub_fetch(&connected, 1, __ATOMIC_SEQ_CST);
-    __atomic_add_fetch(&served, 1, __ATOMIC_SEQ_CST);
+    ZERO(pthread_mutex_lock(&counts));
+    connected--;
+    served++;
+    ZERO(pthread_mutex_unlock(&counts));
     return NULL;
 }
 

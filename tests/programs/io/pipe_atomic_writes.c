@@ -90,7 +90,7 @@ int main(void)
         if (count % 300 == 0)
             others_go_on();
         read_fully(&record, 6);
-        CHECK(record.writer < WRITERS && record.length <= PIPE_BUF, "no record's head: %d %d", record.writer, record.length);
+        CHECK(record.writer < WRITERS && record.length <= PIPE_BUF, "no record's head: %d", record.writer);
         read_fully(record.body, record.length - 6);
         fill(&expected, record.writer, next[record.writer]++);
         CHECK(memcmp(&record, &expected, expected.length) == 0, "record %d is torn", count);

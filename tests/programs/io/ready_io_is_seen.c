@@ -6,7 +6,7 @@
 #include <poll.h>
 #include <sys/wait.h>
 
-enum { COMPUTING = 2, YIELDING = 3, ROUNDS = 12 };
+enum { COMPUTING = 2, YIELDING = 3, ROUNDS = 8 };
 static volatile int stop;
 static volatile unsigned long sum;
 
@@ -69,7 +69,8 @@ int main(void)
     unix_pair(thread_ends, SOCK_STREAM);
     struct sockaddr_in address;
     int listening = listener(&address, ROUNDS);
-    pthread_t busy[COMPUTING + YIELDING], echoing = start(echoes, thread_ends), accepting = start(accepts, AS_POINTER(listening));
+    pthread_t busy[COMPUTING + YIELDING];
+    pthread_t echoing = start(echoes, thread_ends), accepting = start(accepts, AS_POINTER(listening));
     for (int n = 0; n < COMPUTING + YIELDING; n++)
         busy[n] = start(n < COMPUTING ? computes : yields, NULL);
     ask("a process", child_ends[1]);

@@ -46,11 +46,11 @@ static void try(const char *name)
         COUNT(3, calls[n](AS_POINTER(3)));
         COUNT(1, recv(ends[0], got, sizeof got, MSG_DONTWAIT));
     }
-    begin(&waiter, receives_all, AS_POINTER(20));
-    send_bytes(LOW + 1);
+    begin(&waiter, receives_all, AS_POINTER(2 * LOW));
+    send_bytes(LOW);
     still_waits(&waiter);
-    send_bytes(9);
-    ENDS_WITH(20, &waiter);
+    send_bytes(LOW);
+    ENDS_WITH(2 * LOW, &waiter);
 
     begin(&waiter, receives, AS_POINTER(sizeof got));
     send_bytes(4);

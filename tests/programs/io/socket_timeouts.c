@@ -62,13 +62,6 @@ static long accepts(void *argument)
     return accept(listening, NULL, NULL);
 }
 
-static long connects(void *address)
-{
-    int descriptor = socket(AF_UNIX, SOCK_STREAM, 0);
-    limit(descriptor, SO_SNDTIMEO, TIMEOUT_MS);
-    return connect(descriptor, address, sizeof(sa_family_t) + 1 + strlen((char *)address + sizeof(sa_family_t) + 1));
-}
-
 /* The call must give RESULT, with EAGAIN if that is -1, and not at once. */
 static void times_out(const char *name, long result, long (*call)(void *), void *argument)
 {
@@ -170,13 +163,5 @@ int main(void)
     times_out("recv of an accepted socket", -1, receives, NULL);
     close_both(ends);
     close(listening);
-
-    struct sockaddr_un name;
-    socklen_t length = unix_address(&name, "socket_timeouts");
-    listening = socket(AF_UNIX, SOCK_STREAM, 0);
-    CHECK(bind(listening, (struct sockaddr *)&name, length) == 0, "bind");
-    CHECK(listen(listening, 0) == 0, "listen");
-    CHECK(connects(&name) == 0, "the first fits the backlog");
-    times_out("connect", -1, connects, &name);
     return 0;
 }

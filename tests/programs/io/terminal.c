@@ -1,6 +1,6 @@
 /*
  * A pseudo-terminal: in canonical mode a read waits for a whole line or the end-of-file character, in raw mode for
- * VMIN bytes or VTIME tenths of a second; the other side's read and a write of more than it buffers wait too.
+ * VMIN bytes; the other side's read and a write of more than it buffers wait too.
  */
 #include "waiting.h"
 #include <fcntl.h>
@@ -26,13 +26,13 @@ static void type(const char *text)
     COUNT(strlen(text), write(master, text, strlen(text)));
 }
 
-static void set_raw(int minimum, int tenths)
+static void set_raw(int minimum)
 {
     struct termios modes;
     CHECK(tcgetattr(slave, &modes) == 0, "tcgetattr");
     cfmakeraw(&modes);
     modes.c_cc[VMIN] = minimum;
-    modes.c_cc[VTIME] = tenths;
+    modes.c_cc[VTIME] = 0;
     CHECK(tcsetattr(slave, TCSANOW, &modes) == 0, "tcsetattr");
 }
 
@@ -65,12 +65,12 @@ static void canonical(void)
 static void raw(void)
 {
     struct waiter waiter;
-    set_raw(1, 0);
+    set_raw(1);
     begin(&waiter, reads, AS_POINTER(slave));
     still_waits(&waiter);
     type("r");
     ENDS_WITH(1, &waiter);
-    set_raw(3, 0);
+    set_raw(3);
     begin(&waiter, reads, AS_POINTER(slave));
     type("a");
     still_waits(&waiter);
@@ -80,25 +80,12 @@ static void raw(void)
     ENDS_WITH(3, &waiter);
     CHECK(memcmp(got, "abc", 3) == 0, "%.3s", got);
     puts("VMIN: three bytes");
-    set_raw(0, 1);
-    begin(&waiter, reads, AS_POINTER(slave));
-    ENDS_WITH(0, &waiter);
-    set_raw(0, 0);
-    COUNT(0, read(slave, got, 1));
-    set_raw(5, 1);
-    begin(&waiter, reads, AS_POINTER(slave));
-    still_waits(&waiter);
-    sleep_ms(200);
-    still_waits(&waiter);
-    type("ab");
-    ENDS_WITH(2, &waiter);
-    puts("VTIME: what came in time");
 }
 
 static void other_side(void)
 {
     struct waiter waiter;
-    set_raw(1, 0);
+    set_raw(1);
     begin(&waiter, reads, AS_POINTER(master));
     still_waits(&waiter);
     COUNT(5, write(slave, "reply", 5));

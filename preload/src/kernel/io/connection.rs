@@ -14,6 +14,7 @@ const AF_INET6: u16 = 10;
 const SOCK_NONBLOCK: usize = 0o4000;
 
 /// accept(2) and accept4(2).
+#[inline(never)]
 pub fn accept(worker: &mut Worker, call: &Call) -> Attempt {
     const READ: u8 = Direction::Read as u8;
     let kind = kinds::of(worker, call.fd);
@@ -51,6 +52,7 @@ fn note_accepted(worker: &mut Worker, call: &Call, fd: i32, kind: Kind) {
 }
 
 /// connect(2).
+#[inline(never)]
 pub fn connect(worker: &mut Worker, call: &Call) -> Attempt {
     let kind = kinds::of(worker, call.fd);
     if !kind.is_socket() || (call.is_first && kinds::is_nonblocking(worker, call.fd)) {
@@ -85,6 +87,7 @@ fn is_near(address: usize, length: usize) -> bool {
 }
 
 /// open(2) and openat(2), which wait for the other side if the file is a FIFO.
+#[inline(never)]
 pub fn open(worker: &mut Worker, call: &Call) -> Attempt {
     // SAFETY: the program's own call.
     match unsafe { watched::call(worker, call.number, call.arguments, Waits::Unlikely) } {

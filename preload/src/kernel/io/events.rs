@@ -18,6 +18,7 @@ const IORING_ENTER_EXT_ARG: usize = 8;
 const IORING_ENTER_REGISTERED_RING: usize = 16;
 
 /// epoll_wait(2), epoll_pwait(2), epoll_pwait2(2).
+#[inline(never)]
 pub fn epoll_wait(worker: &mut Worker, call: &Call) -> Attempt {
     let [_, events, most, timeout, mask, mask_size] = call.arguments;
     if worker.descriptors.is_private(call.fd) {
@@ -67,6 +68,7 @@ fn read_mask(address: usize, size: usize) -> Result<u64, Errno> {
 }
 
 /// io_uring_enter(2): what is to be submitted is, once; then completions are waited for on the ring's descriptor.
+#[inline(never)]
 pub fn io_uring_enter(worker: &mut Worker, call: &Call) -> Attempt {
     let [_, submit, wanted, flags, _, _] = call.arguments;
     let (submit, wanted) = (submit as u32, wanted as u32);
@@ -106,6 +108,9 @@ pub fn io_uring_enter(worker: &mut Worker, call: &Call) -> Attempt {
     ];
     // SAFETY: the program's own ring; argument and time live across the call.
     let answer = unsafe { raw::call(Sysno::io_uring_enter as u32, arguments) };
+    if answer == error(Errno::EINTR) {
+        return Attempt::Again;
+    }
     if answer == error(Errno::ETIME) {
         return Attempt::Block(call.fd, Direction::Read);
     }

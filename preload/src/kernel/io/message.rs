@@ -2,8 +2,9 @@
 //! through; recvmmsg(2) and sendmmsg(2) until all messages are.
 
 use super::transfer::{Part, Parts, bytes_of, claim_broken_pipe};
-use super::{Attempt, Call, EAGAIN, is_drained, kinds, took, would_block, wrote};
+use super::{Attempt, Call, EAGAIN, is_drained, is_ready, kinds, took, would_block, wrote};
 use crate::arch::x86_64::user_memory as user;
+use crate::kernel::pool::Job;
 use crate::kernel::time;
 use crate::raw;
 use crate::sched::descriptors::{Direction, Kind};
@@ -71,6 +72,7 @@ fn size_of_message(address: usize) -> usize {
     bytes_of(header.parts, header.part_count)
 }
 
+#[inline(never)]
 fn all_bytes(address: usize) -> usize {
     // SAFETY: as above.
     let Ok(header) = (unsafe { user::read::<Header>(address) }) else { return 0 };
@@ -102,14 +104,21 @@ fn once(call: &Call, done: usize, more_flags: usize) -> (isize, usize) {
         // SAFETY: as above.
         return (unsafe { raw::call(call.number as u32, arguments) }, size_of_message(address));
     }
-    let Ok((mut header, parts)) = rest_of(address, done) else { return (0, 0) };
+    once_more(call.number, arguments, done)
+}
+
+/// The same for the rest of a message of which some bytes are done.
+#[inline(never)]
+fn once_more(number: Sysno, mut arguments: [usize; 6], done: usize) -> (isize, usize) {
+    let Ok((mut header, parts)) = rest_of(arguments[1], done) else { return (0, 0) };
     (header.parts, header.part_count) = parts.rest();
     arguments[1] = &raw const header as usize;
     // SAFETY: the program's own buffers, through a copy of its message that lives across the call.
-    (unsafe { raw::call(call.number as u32, arguments) }, parts.bytes())
+    (unsafe { raw::call(number as u32, arguments) }, parts.bytes())
 }
 
 /// recvfrom(2) and recvmsg(2).
+#[inline(never)]
 pub fn receive(worker: &mut Worker, call: &Call) -> Attempt {
     let flags = flags_of(call);
     let kind = kinds::of(worker, call.fd);
@@ -117,6 +126,12 @@ pub fn receive(worker: &mut Worker, call: &Call) -> Attempt {
         return Attempt::Pass;
     }
     let is_plain = flags & MSG_PEEK == 0;
+    if has_mark(worker, call.fd) && is_plain && flags & MSG_WAITALL == 0 {
+        let room = if call.number == Sysno::recvfrom { call.arguments[2] } else { all_bytes(call.arguments[1]) };
+        if let Some(block) = below_mark(worker, call, room) {
+            return block;
+        }
+    }
     if is_plain && kind != Kind::Datagram && is_drained(worker, call) {
         return Attempt::Block(call.fd, Direction::Read);
     }
@@ -158,8 +173,39 @@ pub fn receive(worker: &mut Worker, call: &Call) -> Attempt {
     }
 }
 
+/// A receive from a socket with a low-water mark (SO_RCVLOWAT), which waits until that many bytes are there, or as many as it has room
+/// for: what it waits for, None if they are. The poller tells of the mark only; with less room a thread of the pool waits.
+#[inline(never)]
+pub fn below_mark(worker: &mut Worker, call: &Call, room: usize) -> Option<Attempt> {
+    const FIONREAD: usize = 0x541b;
+    let mark = worker.descriptors.get(call.fd).map_or(0, |entry| entry.low_water as usize);
+    // poll(2) heeds the mark of a TCP socket only.
+    let is_over =
+        if kinds::of(worker, call.fd) == Kind::Tcp { is_ready(call.fd, Direction::Read) } else { kinds::has_hung_up(call.fd) };
+    if is_over || kinds::is_nonblocking(worker, call.fd) {
+        return None;
+    }
+    let mut there = 0i32;
+    // SAFETY: the kernel writes one int.
+    unsafe { raw::call(Sysno::ioctl as u32, [call.fd as usize, FIONREAD, &raw mut there as usize, 0, 0, 0]) };
+    if there as usize >= mark.min(room) {
+        None
+    } else if room >= mark {
+        Some(Attempt::Block(call.fd, Direction::Read))
+    } else {
+        Some(Attempt::Elsewhere(Job::whole(call.number, call.arguments)))
+    }
+}
+
+/// Whether the program has set a low-water mark that matters.
+#[inline(always)]
+pub fn has_mark(worker: &Worker, fd: i32) -> bool {
+    worker.descriptors.get(fd).is_some_and(|entry| entry.low_water > 1)
+}
+
 /// A receive with MSG_WAITALL on a Unix socket, which ends where descriptors or credentials were passed: only a message's header
 /// tells of them.
+#[inline(never)]
 fn receive_all(worker: &mut Worker, call: &Call) -> Attempt {
     const MSG_CTRUNC: u32 = 8;
     loop {
@@ -234,6 +280,7 @@ pub fn block_or_end(worker: &mut Worker, call: &Call, kind: Kind) -> Attempt {
 }
 
 /// sendto(2) and sendmsg(2).
+#[inline(never)]
 pub fn send(worker: &mut Worker, call: &Call) -> Attempt {
     let flags = flags_of(call);
     let kind = kinds::of(worker, call.fd);
@@ -264,6 +311,7 @@ pub fn send(worker: &mut Worker, call: &Call) -> Attempt {
 }
 
 /// recvmmsg(2). Its time limit is looked at after each message, as the kernel does.
+#[inline(never)]
 pub fn receive_many(worker: &mut Worker, call: &Call) -> Attempt {
     let [_, vector, count, flags, limit, _] = call.arguments;
     let kind = kinds::of(worker, call.fd);
@@ -278,26 +326,35 @@ pub fn receive_many(worker: &mut Worker, call: &Call) -> Attempt {
             Err(errno) => return Err(errno).into(),
         }
     }
-    let done = worker.tasks[call.id].expected as usize;
-    // SAFETY: the program's own vector.
-    let answer = unsafe {
-        raw::call(
-            Sysno::recvmmsg as u32,
-            [call.fd as usize, vector + done * SLOT, count - done, flags & !MSG_WAITFORONE | MSG_DONTWAIT, 0, 0],
-        )
-    };
-    if answer < 0 && answer != EAGAIN {
-        return Attempt::Done(if done > 0 { done as isize } else { answer });
+    loop {
+        let done = worker.tasks[call.id].expected as usize;
+        let at_once = if limit == 0 { count - done } else { 1 };
+        // SAFETY: the program's own vector.
+        let answer = unsafe {
+            raw::call(
+                Sysno::recvmmsg as u32,
+                [call.fd as usize, vector + done * SLOT, at_once, flags & !MSG_WAITFORONE | MSG_DONTWAIT, 0, 0],
+            )
+        };
+        if answer < 0 && answer != EAGAIN {
+            return Attempt::Done(if done > 0 { done as isize } else { answer });
+        }
+        let total = done + answer.max(0) as usize;
+        worker.tasks[call.id].expected = total as u32;
+        let is_late = limit != 0
+            && answer > 0
+            && worker.tasks[call.id].extra().message_deadline <= worker.clock.now();
+        let has_enough = total > 0 && flags & MSG_WAITFORONE != 0 && (limit == 0 || answer == EAGAIN);
+        if total >= count || is_late || has_enough {
+            return finish_many(worker, call, total);
+        }
+        if answer == EAGAIN {
+            return would_block(worker, call, Direction::Read);
+        }
+        if limit == 0 && (answer as usize) < at_once {
+            return would_block(worker, call, Direction::Read);
+        }
     }
-    let total = done + answer.max(0) as usize;
-    worker.tasks[call.id].expected = total as u32;
-    let is_late = limit != 0
-        && total > 0
-        && worker.tasks[call.id].extra().message_deadline <= worker.clock.now();
-    if total >= count || is_late || (total > 0 && flags & MSG_WAITFORONE != 0) {
-        return finish_many(worker, call, total);
-    }
-    would_block(worker, call, Direction::Read)
 }
 
 /// The time that is left of a recvmmsg goes back to the program, as the kernel writes it.
@@ -313,6 +370,7 @@ fn finish_many(worker: &mut Worker, call: &Call, total: usize) -> Attempt {
 }
 
 /// sendmmsg(2). A message that went through in part only is completed like sendmsg's before the next.
+#[inline(never)]
 pub fn send_many(worker: &mut Worker, call: &Call) -> Attempt {
     let [_, vector, count, flags, ..] = call.arguments;
     let kind = kinds::of(worker, call.fd);

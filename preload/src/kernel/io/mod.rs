@@ -276,7 +276,7 @@ fn wrote(worker: &mut Worker, fd: i32, bytes: isize) {
 fn took(worker: &mut Worker, fd: i32, asked: usize, got: isize) {
     const READ: u8 = Direction::Read as u8;
     let Some(entry) = worker.descriptors.get_mut(fd) else { return };
-    if got <= 0 || entry.ended {
+    if got <= 0 || entry.ended || entry.low_water > 1 {
         return;
     }
     let has_peer = entry.peer != NO_PEER;
@@ -326,8 +326,14 @@ fn would_block(worker: &mut Worker, call: &Call, direction: Direction) -> Attemp
 fn is_ready(fd: i32, direction: Direction) -> bool {
     let events = if direction == Direction::Read { POLLIN } else { POLLOUT } as i16;
     let mut file = pollfd { fd, events, revents: 0 };
-    // SAFETY: one pollfd, and no time to wait.
-    unsafe { raw::call(Sysno::poll as u32, [&raw mut file as usize, 1, 0, 0, 0, 0]) != 0 }
+    loop {
+        // SAFETY: one pollfd, and no time to wait.
+        let answer = unsafe { raw::call(Sysno::poll as u32, [&raw mut file as usize, 1, 0, 0, 0, 0]) };
+        // A tick that comes just then makes poll(2) say EINTR, although it does not wait.
+        if answer != error(Errno::EINTR) {
+            return answer != 0;
+        }
+    }
 }
 
 /// The time of a task that waits here is over.

@@ -11,6 +11,7 @@ use linux_raw_sys::general::{__kernel_timespec, CLOCK_REALTIME};
 use syscalls::{Errno, Sysno};
 
 /// Either call.
+#[inline(never)]
 pub fn transfer(worker: &mut Worker, call: &Call) -> Attempt {
     if worker.descriptors.is_private(call.fd) {
         return Attempt::Done(error(Errno::EBADF));

@@ -1,8 +1,9 @@
-//! splice(2), tee(2), vmsplice(2) and sendfile(2): both files are asked with poll(2), and the call is then made with the flag that keeps pipes
-//! from waiting; sockets, which don't heed that flag, are watched.
+//! splice(2), tee(2), vmsplice(2) and sendfile(2): made with the flag that keeps pipes from waiting; sockets, which don't heed that flag, are
+//! watched. Which of the two files has to be waited for then, poll(2) says.
 
 use super::{Attempt, Call, became_ready, is_ready, kinds, would_block, wrote};
 use crate::kernel::watched::{self, Answer, Waits};
+use crate::raw;
 use crate::sched::descriptors::{Direction, Kind};
 use crate::sched::worker::Worker;
 use linux_raw_sys::general::{O_ACCMODE, O_RDONLY};
@@ -12,6 +13,7 @@ const SPLICE_F_NONBLOCK: usize = 2;
 const EAGAIN: isize = -11;
 
 /// Any of the four.
+#[inline(never)]
 pub fn transfer(worker: &mut Worker, call: &Call) -> Attempt {
     let [first, second, third, _, _, sixth] = call.arguments;
     let (input, output, flags_at) = match call.number {
@@ -33,7 +35,10 @@ pub fn transfer(worker: &mut Worker, call: &Call) -> Attempt {
     if call.is_first && ends.iter().all(|(fd, _)| fd.is_none_or(|fd| !can_wait(worker, fd))) {
         return Attempt::Pass;
     }
-    if let Some(block) = not_ready(worker, call, &ends) {
+    // The first time the call is made in any case: it may have arguments that are not worth waiting with.
+    if !call.is_first
+        && let Some(block) = not_ready(worker, call, &ends)
+    {
         return block;
     }
     let done = worker.tasks[call.id].expected as usize;
@@ -43,11 +48,18 @@ pub fn transfer(worker: &mut Worker, call: &Call) -> Attempt {
     } else {
         arguments[3] -= done;
     }
-    // SAFETY: the program's own call.
-    let answer = match unsafe { watched::call(worker, call.number, arguments, Waits::Likely) } {
-        Answer::Interrupted => return Attempt::Again,
-        Answer::Waited => EAGAIN,
-        Answer::Returned(answer) => answer,
+    let is_pipe = |worker: &mut Worker, fd| matches!(kinds::of(worker, fd), Kind::Pipe | Kind::Disk | Kind::Direct);
+    let only_pipes = ends.iter().all(|(fd, _)| fd.is_none_or(|fd| is_pipe(worker, fd)));
+    let answer = if !only_pipes || flags_at.is_none() {
+        // SAFETY: the program's own call.
+        match unsafe { watched::call(worker, call.number, arguments, Waits::Likely) } {
+            Answer::Interrupted => return Attempt::Again,
+            Answer::Waited => EAGAIN,
+            Answer::Returned(answer) => answer,
+        }
+    } else {
+        // SAFETY: as above.
+        unsafe { raw::call(call.number as u32, arguments) }
     };
     if answer > 0 {
         for (fd, direction) in ends {
@@ -73,8 +85,8 @@ pub fn transfer(worker: &mut Worker, call: &Call) -> Attempt {
 
 /// Whether the kernel may wait for `fd`.
 fn can_wait(worker: &mut Worker, fd: i32) -> bool {
-    !matches!(kinds::of(worker, fd), Kind::Disk | Kind::SynchronousDisk | Kind::Direct)
-        && !kinds::is_nonblocking(worker, fd)
+    let kind = kinds::of(worker, fd);
+    !matches!(kind, Kind::Disk | Kind::SynchronousDisk | Kind::Direct) && !kinds::is_nonblocking(worker, fd)
 }
 
 /// The end that has to be waited for, if one has and the program has not made it non-blocking.

@@ -9,7 +9,7 @@ use crate::kernel::pool::Job;
 use crate::kernel::signal::{arrival, descriptor};
 use crate::kernel::watched::{self, Answer, Waits};
 use crate::raw;
-use crate::sched::descriptors::{Direction, Kind};
+use crate::sched::descriptors::{Direction, Kind, NO_PEER};
 use crate::sched::worker::Worker;
 use linux_raw_sys::general::{RWF_NOWAIT, SIGPIPE};
 use syscalls::{Errno, Sysno};
@@ -23,6 +23,7 @@ const OWN_POSITION: usize = usize::MAX;
 const EOPNOTSUPP: isize = -95;
 const EPIPE: isize = -32;
 const EINVAL: isize = -22;
+const EINTR: isize = -4;
 
 /// One part of a scattered buffer (struct iovec).
 #[repr(C)]
@@ -146,15 +147,23 @@ pub fn read(worker: &mut Worker, call: &Call) -> Attempt {
     let (answer, asked) = if !is_plain(call) {
         (vector(call.fd, Sysno::preadv2, (address, count), OWN_POSITION, flags(call)), bytes_of(address, count))
     } else if kind.is_socket() {
+        if message::has_mark(worker, call.fd)
+            && let Some(block) = message::below_mark(worker, call, count)
+        {
+            return block;
+        }
         // SAFETY: the program's own buffer.
         let answer =
             unsafe { raw::call(Sysno::recvfrom as u32, [call.fd as usize, address, count, MSG_DONTWAIT, 0, 0]) };
         (answer, count)
+    } else if worker.descriptors.get(call.fd).is_some_and(|entry| entry.peer != NO_PEER && entry.level > 0) {
+        (sure(worker, Sysno::read, call.fd, address, count), count)
     } else {
         let part = Part { base: address, length: count };
         (vector(call.fd, Sysno::preadv2, (&raw const part as usize, 1), OWN_POSITION, 0), count)
     };
     match answer {
+        EINTR => Attempt::Again,
         EAGAIN if kind == Kind::Datagram => message::block_or_end(worker, call, kind),
         EAGAIN => would_block(worker, call, Direction::Read),
         EOPNOTSUPP => becomes_other(worker, call, Direction::Read),
@@ -168,6 +177,7 @@ pub fn read(worker: &mut Worker, call: &Call) -> Attempt {
 }
 
 /// The kernel has no RWF_NOWAIT for this kind of file (pipes before Linux 6.4, inotify).
+#[cold]
 fn becomes_other(worker: &mut Worker, call: &Call, direction: Direction) -> Attempt {
     if let Some(entry) = worker.descriptors.get_mut(call.fd) {
         entry.kind = Kind::Other;
@@ -176,6 +186,7 @@ fn becomes_other(worker: &mut Worker, call: &Call, direction: Direction) -> Atte
 }
 
 /// Files without a call that does not wait: poll(2) is asked first.
+#[inline(never)]
 fn ask_first(worker: &mut Worker, call: &Call, direction: Direction) -> Attempt {
     if kinds::is_nonblocking(worker, call.fd) {
         return Attempt::Pass;
@@ -226,33 +237,20 @@ pub fn write(worker: &mut Worker, call: &Call) -> Attempt {
         return Attempt::Pass;
     }
     if matches!(kind, Kind::Event | Kind::Other) {
-        return ask_first(worker, call, Direction::Write);
+        return write_other(worker, call, address, count);
     }
     loop {
         let done = worker.tasks[call.id].expected as usize;
         let (answer, asked) = if is_plain(call) {
-            let (address, count) = (address + done, count - done);
-            let answer = if kind.is_socket() {
-                let quiet = if done > 0 { MSG_NOSIGNAL } else { 0 };
-                let arguments = [call.fd as usize, address, count, MSG_DONTWAIT | quiet, 0, 0];
-                // SAFETY: the program's own buffer.
-                unsafe { raw::call(Sysno::sendto as u32, arguments) }
-            } else {
-                let part = Part { base: address, length: count };
-                vector(call.fd, Sysno::pwritev2, (&raw const part as usize, 1), OWN_POSITION, 0)
-            };
-            (answer, count)
+            (write_plain(worker, call, kind, address + done, count - done, done > 0), count - done)
         } else if done == 0 {
             (vector(call.fd, Sysno::pwritev2, (address, count), OWN_POSITION, flags(call)), bytes_of(address, count))
         } else {
-            let parts = match Parts::read(address, count, done) {
-                Ok(parts) => parts,
-                Err(_) => return Attempt::Done(done as isize),
-            };
-            (vector(call.fd, Sysno::pwritev2, parts.rest(), OWN_POSITION, flags(call)), parts.bytes())
+            write_rest(call, done)
         };
         match answer {
             EAGAIN => return would_block(worker, call, Direction::Write),
+            EINTR => return Attempt::Again,
             EOPNOTSUPP if done == 0 => return becomes_other(worker, call, Direction::Write),
             _ if answer <= 0 => {
                 // A pipe's writer gets the signal even if the call succeeds in part.
@@ -271,6 +269,78 @@ pub fn write(worker: &mut Worker, call: &Call) -> Attempt {
     }
 }
 
+/// A write to a file that is neither a stream nor on a disk. Few can be written (eventfd, terminals); the others say so at once.
+fn write_other(worker: &mut Worker, call: &Call, address: usize, count: usize) -> Attempt {
+    if worker.descriptors.get(call.fd).is_some_and(|entry| !entry.takes_writes) {
+        let part = Part { base: address, length: count };
+        let parts = if is_plain(call) { (&raw const part as usize, 1) } else { (address, count) };
+        match vector(call.fd, Sysno::pwritev2, parts, OWN_POSITION, flags(call)) {
+            EOPNOTSUPP => {}
+            EAGAIN => return would_block(worker, call, Direction::Write),
+            answer => return Attempt::Done(answer),
+        }
+        if let Some(entry) = worker.descriptors.get_mut(call.fd) {
+            entry.takes_writes = true;
+        }
+    }
+    ask_first(worker, call, Direction::Write)
+}
+
+/// One attempt at a plain write.
+#[inline(always)]
+fn write_plain(worker: &mut Worker, call: &Call, kind: Kind, address: usize, count: usize, is_rest: bool) -> isize {
+    if kind.is_socket() {
+        let quiet = if is_rest { MSG_NOSIGNAL } else { 0 };
+        // SAFETY: the program's own buffer.
+        return unsafe {
+            raw::call(Sysno::sendto as u32, [call.fd as usize, address, count, MSG_DONTWAIT | quiet, 0, 0])
+        };
+    }
+    if has_room(worker, call.fd, count) {
+        return sure(worker, Sysno::write, call.fd, address, count);
+    }
+    let part = Part { base: address, length: count };
+    vector(call.fd, Sysno::pwritev2, (&raw const part as usize, 1), OWN_POSITION, 0)
+}
+
+/// Whether the pipe that `fd` writes to has room for `count` bytes, as far as was seen of both its ends: half of the smallest
+/// size that it has unless the program changed it.
+#[inline(always)]
+fn has_room(worker: &Worker, fd: i32, count: usize) -> bool {
+    const HALF: usize = 32 << 10;
+    let Some(entry) = worker.descriptors.get(fd) else { return false };
+    entry.peer != NO_PEER
+        && worker.descriptors.get(entry.peer).is_some_and(|other| other.level as usize + count <= HALF)
+}
+
+/// A plain read or write of a pipe that will not wait, as far as was seen of both its ends: half the price of one with flags. A
+/// watchdog's tick ends it if it does wait all the same; then EAGAIN, and what was seen is forgotten.
+#[inline(always)]
+fn sure(worker: &mut Worker, number: Sysno, fd: i32, address: usize, count: usize) -> isize {
+    // SAFETY: the program's own buffer.
+    match unsafe { watched::call(worker, number, [fd as usize, address, count, 0, 0, 0], Waits::Unlikely) } {
+        Answer::Returned(answer) => answer,
+        Answer::Interrupted => EINTR,
+        Answer::Waited => {
+            worker.descriptors.unpair(fd);
+            EAGAIN
+        }
+    }
+}
+
+/// An attempt at a write of parts of which some bytes are done; its result, and the bytes that it was about.
+#[inline(never)]
+fn write_rest(call: &Call, done: usize) -> (isize, usize) {
+    let [_, address, count, ..] = call.arguments;
+    match Parts::read(address, count, done) {
+        Ok(parts) => {
+            (vector(call.fd, Sysno::pwritev2, parts.rest(), OWN_POSITION, flags(call)), parts.bytes())
+        }
+        Err(_) => (0, 0),
+    }
+}
+
+#[inline(never)]
 fn count_all(address: usize, count: usize) -> usize {
     Parts::read(address, count, 0).map_or(0, |parts| parts.bytes())
 }
@@ -283,6 +353,7 @@ pub fn claim_broken_pipe(call: &Call, answer: isize) {
 }
 
 /// A read from a disk: what is in the cache at once, the rest by the pool.
+#[inline(never)]
 fn read_disk(worker: &mut Worker, call: &Call) -> Attempt {
     let [_, address, count, position, _, _] = call.arguments;
     let (base, length) = (address, count);
@@ -321,6 +392,7 @@ fn read_disk(worker: &mut Worker, call: &Call) -> Attempt {
 }
 
 /// The same for several parts, which the pool reads whole unless they are in the cache whole.
+#[inline(never)]
 fn read_disk_parts(worker: &mut Worker, call: &Call) -> Attempt {
     let [_, address, count, position, ..] = call.arguments;
     if !matches!(call.number, Sysno::preadv | Sysno::preadv2) || flags(call) & RWF_NOWAIT as usize != 0 {

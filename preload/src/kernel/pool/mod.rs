@@ -145,7 +145,7 @@ pub fn collect(worker: &mut Worker) {
 fn finish(worker: &mut Worker, id: TaskId, job: &Job, result: isize) {
     worker.pool.outstanding -= 1;
     let result = match job.done {
-        0 => result,
+        0 => elsewhere::after_wait(job.number, result),
         done => done + result.max(0),
     };
     let restarts = result == error(Errno::EINTR) && will_restart(worker, id, job.number);

@@ -89,6 +89,8 @@ pub struct Descriptor {
     pub is_nonblocking: bool,
     /// Another process may have the same file, and change its flags.
     pub may_be_shared: bool,
+    /// It can be written, though not with RWF_NOWAIT.
+    pub takes_writes: bool,
     /// A receive or send timeout is set, as last seen.
     pub has_timeouts: bool,
     /// Marks events of an earlier file of this number.
@@ -105,6 +107,8 @@ pub struct Descriptor {
     pub peer: i32,
     /// Bytes that were put into the other end and not taken out here, as far as was seen.
     pub level: u32,
+    /// Bytes that a receive waits for (SO_RCVLOWAT), if the program has set it.
+    pub low_water: u32,
 }
 
 impl Descriptor {
@@ -119,6 +123,7 @@ impl Descriptor {
             is_unwatchable: false,
             is_nonblocking: false,
             may_be_shared: false,
+            takes_writes: false,
             has_timeouts: false,
             generation,
             flags_epoch: 0,
@@ -128,6 +133,7 @@ impl Descriptor {
             watches: NO_WATCH,
             peer: NO_PEER,
             level: 0,
+            low_water: 0,
         }
     }
 
@@ -255,6 +261,15 @@ impl Descriptors {
             if let Some(entry) = self.entry(fd) {
                 entry.peer = peer;
             }
+        }
+    }
+
+    /// What was seen of the pipe or socket pair that `fd` is an end of was wrong: another process has it, too.
+    pub fn unpair(&mut self, fd: i32) {
+        let Some(entry) = self.get_mut(fd) else { return };
+        let peer = core::mem::replace(&mut entry.peer, NO_PEER);
+        if let Some(other) = self.get_mut(peer) {
+            other.peer = NO_PEER;
         }
     }
 
@@ -390,7 +405,7 @@ mod tests {
 
     #[test]
     fn an_entry_is_small() {
-        assert!(size_of::<Descriptor>() <= 40, "{}", size_of::<Descriptor>());
+        assert!(size_of::<Descriptor>() <= 48, "{}", size_of::<Descriptor>());
     }
 
     #[test]
