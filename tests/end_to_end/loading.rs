@@ -99,6 +99,7 @@ fn statistics_count_what_happened() {
         "parks_sleep",
         "parks_poll",
         "parks_signal",
+        "parks_io",
         "answered",
         "passed",
     ];

@@ -21,6 +21,8 @@ const MSG_NOSIGNAL: usize = 0x4000;
 const MSG_WAITFORONE: usize = 0x10000;
 /// UIO_MAXIOV, which recvmmsg and sendmmsg have for their vectors too.
 const MOST_MESSAGES: usize = 1024;
+/// MAX_RW_COUNT: no call transfers more.
+const MOST_BYTES: usize = 0x7fff_f000;
 /// Bytes of struct mmsghdr.
 const SLOT: usize = 64;
 
@@ -233,7 +235,7 @@ fn receive_all(worker: &mut Worker, call: &Call) -> Attempt {
         } else if name != 0 {
             return Attempt::Pass;
         } else {
-            part = Part { base: address + done, length: length - done };
+            part = Part { base: address + done, length: length.min(MOST_BYTES) - done };
             copy.parts = &raw const part as usize;
             copy.part_count = 1;
         }
