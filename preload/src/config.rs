@@ -4,6 +4,7 @@
 //! initialised). A variable whose value makes no sense is a complaint, and the program then runs natively. Variables whose
 //! names begin with `GRIVET_` and are not listed here are ignored: they belong to the command, to tests, or to a later version.
 
+use crate::sched::poller::Choice;
 use core::fmt;
 
 /// Smallest default stack in bytes.
@@ -26,6 +27,8 @@ pub struct Config {
     pub stack: Option<usize>,
     /// `GRIVET_STATS=1|0`: whether to print a line of counts at exit.
     pub stats: bool,
+    /// `GRIVET_POLLER=epoll|io_uring`: how files are waited for.
+    pub poller: Choice,
 }
 
 impl Default for Config {
@@ -36,12 +39,12 @@ impl Default for Config {
 
 impl Config {
     /// What is done when no variable is set.
-    pub const DEFAULT: Self = Self { enabled: true, stack: None, stats: false };
+    pub const DEFAULT: Self = Self { enabled: true, stack: None, stats: false, poller: Choice::Epoll };
 
     /// Reads the variables from `environment`, whose items are `NAME=value`. Of a name that occurs twice the first counts, as
     /// in getenv(3). With `GRIVET=off` the other variables are not looked at.
     pub fn read<'a>(environment: impl Iterator<Item = &'a [u8]>) -> Result<Self, Complaint<'a>> {
-        let (mut switch, mut stack, mut stats) = (None, None, None);
+        let (mut switch, mut stack, mut stats, mut poller) = (None, None, None, None);
         for entry in environment {
             let Some(rest) = entry.strip_prefix(b"GRIVET") else {
                 continue;
@@ -54,6 +57,7 @@ impl Config {
                 b"" => switch.get_or_insert(value),
                 b"_STACK" => stack.get_or_insert(value),
                 b"_STATS" => stats.get_or_insert(value),
+                b"_POLLER" => poller.get_or_insert(value),
                 _ => continue,
             };
         }
@@ -74,6 +78,15 @@ impl Config {
         if let Some(value) = stats {
             config.stats =
                 either(value, b"1", b"0").ok_or(Complaint::new("GRIVET_STATS", value, "unknown", "1 or 0"))?;
+        }
+        if let Some(value) = poller {
+            let is_ring = either(value, b"io_uring", b"epoll").ok_or(Complaint::new(
+                "GRIVET_POLLER",
+                value,
+                "unknown",
+                "epoll or io_uring",
+            ))?;
+            config.poller = if is_ring { Choice::Ring } else { Choice::Epoll };
         }
         Ok(config)
     }
@@ -213,14 +226,14 @@ mod tests {
 
     #[test]
     fn an_empty_environment_gives_the_defaults() {
-        assert_eq!(read(&[]), Ok(Config { enabled: true, stack: None, stats: false }));
+        assert_eq!(read(&[]), Ok(Config::DEFAULT));
         assert_eq!(read(&["PATH=/bin", "MY_GRIVET=off", "GRIVETS=1"]), Ok(Config::DEFAULT));
     }
 
     #[test]
     fn every_variable_is_read() {
         let config = read(&["GRIVET=on", "HOME=/", "GRIVET_STACK=256K", "GRIVET_STATS=1"]);
-        assert_eq!(config, Ok(Config { enabled: true, stack: Some(262_144), stats: true }));
+        assert_eq!(config, Ok(Config { stack: Some(262_144), stats: true, ..Config::DEFAULT }));
         assert_eq!(read(&["GRIVET_STATS=0"]), Ok(Config::DEFAULT));
     }
 

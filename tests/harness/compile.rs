@@ -1,6 +1,6 @@
 //! Builds test programs: C, C++, OpenMP and Rust sources and shared libraries, each once for its content.
 //!
-//! The result's file name holds a hash of the source, of `check.h`, of the command and of files that it names, so that
+//! The result's file name holds a hash of the source, of `check.h` and the headers beside it, of the command and of files that it names, so that
 //! a changed source is built anew and an unchanged one is not; it is written under a name of this process's own and
 //! renamed, since tests run in parallel processes.
 
@@ -52,13 +52,23 @@ pub fn programs_directory() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("programs")
 }
 
+/// The headers in the source's directory, which it may include, in order.
+fn headers_beside(source: &Path) -> Vec<PathBuf> {
+    let directory = source.parent().expect("a source lies in a directory");
+    let entries = directory.read_dir().unwrap_or_else(|error| panic!("{}: {error}", directory.display()));
+    let mut headers: Vec<PathBuf> = entries.filter_map(|entry| entry.ok().map(|entry| entry.path())).collect();
+    headers.retain(|path| path.extension().is_some_and(|extension| extension == "h"));
+    headers.sort_unstable();
+    headers
+}
+
 /// Builds `programs/NAME.EXTENSION`, with further OPTIONS for the compiler, unless that has been done, and returns the
 /// result's path.
 pub fn compile(language: Language, name: &str, options: &[&str]) -> PathBuf {
     let source = programs_directory().join(name).with_extension(language.extension());
     let mut hasher = DefaultHasher::new();
-    for file in [&source, &programs_directory().join("check.h")] {
-        let content = std::fs::read(file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+    for file in [source.clone(), programs_directory().join("check.h")].into_iter().chain(headers_beside(&source)) {
+        let content = std::fs::read(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
         content.hash(&mut hasher);
     }
     (language.command(), language.libraries(), options).hash(&mut hasher);

@@ -57,6 +57,9 @@ pub fn make_private(worker: &mut Worker, fd: i32) -> i32 {
 
 /// Gives up one of grivet's own.
 pub fn close_private(worker: &mut Worker, fd: i32) {
+    if let Some(&entry) = worker.descriptors.get(fd) {
+        worker.poller.forget(fd, entry.generation, entry.watched);
+    }
     worker.descriptors.forget(fd);
     close_now(fd);
 }
@@ -68,7 +71,10 @@ fn leave(worker: &mut Worker, fd: i32) {
     if entry.has_waiters() {
         move_waiters(worker, fd);
     }
-    if worker.descriptors.get(fd).is_some_and(|entry| !entry.has_waiters()) {
+    if let Some(&entry) = worker.descriptors.get(fd)
+        && !entry.has_waiters()
+    {
+        worker.poller.forget(fd, entry.generation, entry.watched);
         worker.descriptors.forget(fd);
     }
 }

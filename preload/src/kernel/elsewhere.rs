@@ -61,6 +61,28 @@ pub fn try_now(job: &Job) -> Option<isize> {
     (!would_wait.iter().any(|&errno| answer == error(errno))).then_some(answer)
 }
 
+/// Whether the call ends only when somebody else, perhaps another task, does something.
+pub fn waits_for_others(number: Sysno) -> bool {
+    !matches!(
+        number,
+        Sysno::fsync
+            | Sysno::fdatasync
+            | Sysno::sync
+            | Sysno::syncfs
+            | Sysno::sync_file_range
+            | Sysno::msync
+            | Sysno::copy_file_range
+            | Sysno::pread64
+            | Sysno::preadv
+            | Sysno::preadv2
+            | Sysno::write
+            | Sysno::writev
+            | Sysno::pwrite64
+            | Sysno::pwritev
+            | Sysno::pwritev2
+    )
+}
+
 /// The result as the kernel tells it to a call that waits: what it waited for was there when it began, and is removed if it is not any more.
 pub fn after_wait(number: Sysno, result: isize) -> isize {
     let is_ipc = matches!(number, Sysno::semop | Sysno::semtimedop | Sysno::msgsnd | Sysno::msgrcv);

@@ -6,7 +6,6 @@ use crate::arch::x86_64::gate;
 use crate::kernel::thread::Request;
 use crate::raw;
 use crate::report::{say, stats};
-use crate::sched::poller::Poller;
 use crate::sched::task::{NONE, State};
 use crate::sched::worker::Worker;
 use crate::spawn;
@@ -96,8 +95,7 @@ fn forget_files(worker: &mut Worker) {
         descriptors::close_private(worker, fd);
     }
     pool::become_child(worker);
-    if let Some(fd) = worker.poller.descriptor() {
-        worker.poller = Poller::new();
+    if let Some(fd) = worker.poller.become_child() {
         descriptors::close_private(worker, fd);
     }
     worker.watchdog.forget();

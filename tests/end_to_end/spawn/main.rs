@@ -6,6 +6,7 @@ mod ends;
 mod entries;
 mod names;
 mod pitfalls;
+mod real_programs;
 
 use grivet_tests::{End, Program, Run};
 

@@ -59,6 +59,49 @@ fn separate_debug_file() {
     side_by_side(Program::command(&copy), "blocking_task", 2);
 }
 
+/// A debug file below /usr/lib/debug, as a distribution installs it; taken away again at the end.
+struct Installed(PathBuf);
+
+impl Installed {
+    fn by_build_id(build_id: &str) -> Installed {
+        let (first, rest) = build_id.split_at(2);
+        let path = PathBuf::from(format!("/usr/lib/debug/.build-id/{first}/{rest}.debug"));
+        let directory = path.parent().expect("a directory");
+        std::fs::create_dir_all(directory)
+            .unwrap_or_else(|error| panic!("{}: {error}; this test must be run as root", directory.display()));
+        Installed(path)
+    }
+
+    /// Installs the symbols of the program at `original`.
+    fn symbols_of(&self, original: &Path) {
+        tool("objcopy", &[Path::new("--only-keep-debug"), original, &self.0]);
+    }
+}
+
+impl Drop for Installed {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.0);
+        // Goes only if it is empty.
+        let _ = std::fs::remove_dir(self.0.parent().expect("a directory"));
+    }
+}
+
+#[test]
+fn debug_file_known_by_its_build_id() {
+    const BUILD_ID: &str = "6772697665742773207465737473";
+    let with_id = |id: &str| Program::c_with("spawn/two_tasks", &[&format!("-Wl,--build-id=0x{id}")]);
+    let original = with_id(BUILD_ID);
+    let copy = stripped(original.path(), "spawn-build-id");
+    let installed = Installed::by_build_id(BUILD_ID);
+    let unknown = || refused(Program::command(&copy), "GRIVET_SPAWN", "blocking_task");
+    assert_mentions(&unknown(), &["stripped"]);
+    installed.symbols_of(original.path());
+    side_by_side(Program::command(&copy), "blocking_task", 2);
+    // A file under the right name with another build's symbols is not believed.
+    installed.symbols_of(with_id("6772697665742773206f74686572").path());
+    assert_mentions(&unknown(), &["stripped"]);
+}
+
 #[test]
 fn clone_with_a_constant_argument() {
     let program = Program::c("spawn/constant_argument");

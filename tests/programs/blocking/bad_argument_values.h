@@ -109,8 +109,9 @@ VALUES(messages, BAD_POINTERS, {"message", AT(message)}, {"bad vector", AT(bad_i
        {"bad name", AT(bad_name)}, {"long name", AT(long_name)}, {"bad control", AT(bad_control)},
        {"read-only", READ_ONLY});
 VALUES(message_lists, BAD_POINTERS, {"messages", AT(messages)}, {"bad second", AT(second_message_bad)});
-VALUES(message_flags, {"all", -1}, {"dontwait", MSG_DONTWAIT}, {"peek", MSG_PEEK}, {"trunc", MSG_TRUNC}, {"oob", MSG_OOB},
-       {"errqueue", MSG_ERRQUEUE}, {"waitall", MSG_WAITALL}, {"nosignal", MSG_NOSIGNAL}, {"1 << 31", 1L << 31});
+VALUES(message_flags, {"all", -1}, {"dontwait", MSG_DONTWAIT}, {"peek", MSG_PEEK}, {"trunc", MSG_TRUNC},
+       {"oob", MSG_OOB}, {"errqueue", MSG_ERRQUEUE}, {"waitall", MSG_WAITALL}, {"nosignal", MSG_NOSIGNAL},
+       {"1 << 31", 1L << 31});
 VALUES(addresses, BAD_POINTERS, {"listener's", AT(address)}, {"unknown", AT(unknown)}, {"relative", AT(relative)},
        {"read-only", READ_ONLY});
 VALUES(address_lengths, {"-1", -1}, {"0", 0}, {"1", 1}, {"2", 2}, {"3", 3}, {"8", 8}, {"110", 110}, {"111", 111},
@@ -125,7 +126,8 @@ VALUES(milliseconds, {"0", 0}, {"1", 1}, {"1 << 32", 1L << 32}, {"-1", -1}, {"IN
 VALUES(pollfds, BAD_POINTERS, {"ready", AT(ready)}, {"closed", AT(closed)}, {"read-only", READ_ONLY});
 VALUES(sets, {"kernel", KERNEL}, {"unmapped", UNMAPPED}, {"NULL", 0}, {"1", 1}, {"set", AT(set)},
        {"high", AT(high_set)}, {"page's end", UNMAPPED - 4});
-VALUES(highest, {"-1", -1}, {"INT_MAX", INT_MAX}, {"1024", 1024}, {"0", 0}, {"1", 1}, {"110", 110}, {"INT_MIN", INT_MIN});
+VALUES(highest, {"-1", -1}, {"INT_MAX", INT_MAX}, {"1024", 1024}, {"0", 0}, {"1", 1}, {"110", 110},
+       {"INT_MIN", INT_MIN});
 VALUES(masks, BAD_POINTERS, {"mask", AT(signals)}, {"read-only", READ_ONLY});
 VALUES(mask_sizes, {"0", 0}, {"4", 4}, {"-1", -1}, {"8", 8}, {"16", 16});
 VALUES(mask_arguments, BAD_POINTERS, {"mask", AT(mask_argument)}, {"bad mask", AT(bad_mask)},
@@ -158,7 +160,8 @@ VALUES(message_sizes, {"-1", -1}, {"LONG_MAX", LONG_MAX}, {"0", 0}, {"8", 8}, {"
 VALUES(queue_flags, {"nowait", IPC_NOWAIT}, {"all but copy", ~MSG_COPY}, {"noerror", IPC_NOWAIT | MSG_NOERROR},
        {"except", IPC_NOWAIT | MSG_EXCEPT}, {"copy", IPC_NOWAIT | MSG_COPY}, {"copy, except", -1});
 VALUES(priorities, {"-1", -1}, {"32768", 32768}, {"0", 0}, {"32767", 32767}, {"1 << 32", 1L << 32});
-VALUES(paths, BAD_POINTERS, {"/tmp", AT(path)}, {"missing", AT(missing)}, {"long", AT(long_path)}, {"empty", BUFFER + 100});
+VALUES(paths, BAD_POINTERS, {"/tmp", AT(path)}, {"missing", AT(missing)}, {"long", AT(long_path)},
+       {"empty", BUFFER + 100});
 VALUES(open_flags, {"all", -1}, {"directory", O_DIRECTORY}, {"0", 0}, {"path", O_PATH}, {"write", O_WRONLY},
        {"create", O_CREAT | O_EXCL | O_RDWR}, {"both", O_WRONLY | O_RDWR}, {"1 << 31", 1L << 31});
 VALUES(new_descriptors, {"-1", -1}, {"INT_MAX", INT_MAX}, {"700", 700}, {"the same", REGULAR}, {"INT_MIN", INT_MIN},

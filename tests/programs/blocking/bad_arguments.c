@@ -47,14 +47,17 @@ static const struct call calls[] = {
     {"recvmmsg", SYS_recvmmsg,
      {{descriptors, DATAGRAM}, {message_lists, AT(messages)}, {counts, 2}, {message_flags, 0}, {times, AT(zero)}}},
     {"sendto", SYS_sendto,
-     {{descriptors, STREAM}, {buffers, BUFFER}, {lengths, 10}, {message_flags, 0}, {addresses, 0}, {address_lengths, 0}}},
+     {{descriptors, STREAM}, {buffers, BUFFER}, {lengths, 10}, {message_flags, 0}, {addresses, 0},
+      {address_lengths, 0}}},
     {"sendto an address", SYS_sendto,
      {{descriptors, DATAGRAM}, {buffers, BUFFER}, {lengths, 10}, {message_flags, 0}, {addresses, AT(unknown)},
       {address_lengths, 8}}},
     {"sendmsg", SYS_sendmsg, {{descriptors, DATAGRAM}, {messages, AT(message)}, {message_flags, 0}}},
-    {"sendmmsg", SYS_sendmmsg, {{descriptors, DATAGRAM}, {message_lists, AT(messages)}, {counts, 2}, {message_flags, 0}}},
+    {"sendmmsg", SYS_sendmmsg,
+     {{descriptors, DATAGRAM}, {message_lists, AT(messages)}, {counts, 2}, {message_flags, 0}}},
     {"accept", SYS_accept, {{descriptors, LISTENER}, {addresses, AT(unknown)}, {length_pointers, AT(length)}}},
-    {"accept4", SYS_accept4, {{descriptors, LISTENER}, {addresses, AT(unknown)}, {length_pointers, AT(length)}, {flags, 0}}},
+    {"accept4", SYS_accept4,
+     {{descriptors, LISTENER}, {addresses, AT(unknown)}, {length_pointers, AT(length)}, {flags, 0}}},
     {"connect", SYS_connect, {{descriptors, UNCONNECTED}, {addresses, AT(unknown)}, {address_lengths, 8}}},
     {"poll", SYS_poll, {{pollfds, AT(ready)}, {counts, 2}, {milliseconds, 0}}},
     {"ppoll", SYS_ppoll, {{pollfds, AT(ready)}, {counts, 2}, {times, AT(zero)}, {masks, AT(signals)}, {mask_sizes, 8}}},
@@ -72,12 +75,14 @@ static const struct call calls[] = {
     {"splice", SYS_splice,
      {{descriptors, PIPE_READ}, {offsets, 0}, {descriptors, STREAM}, {offsets, 0}, {lengths, 10}, {flags, 2}}},
     {"splice a file", SYS_splice,
-     {{descriptors, REGULAR}, {offsets, AT(offset)}, {descriptors, PIPE_WRITE}, {offsets, 0}, {lengths, 10}, {flags, 2}}},
+     {{descriptors, REGULAR}, {offsets, AT(offset)}, {descriptors, PIPE_WRITE}, {offsets, 0}, {lengths, 10},
+      {flags, 2}}},
     {"tee", SYS_tee, {{descriptors, PIPE_READ}, {descriptors, PIPE_WRITE}, {lengths, 10}, {flags, 2}}},
     {"vmsplice", SYS_vmsplice, {{descriptors, PIPE_WRITE}, {vectors, AT(good)}, {counts, 1}, {flags, 2}}},
     {"sendfile", SYS_sendfile, {{descriptors, STREAM}, {descriptors, REGULAR}, {offsets, AT(offset)}, {lengths, 10}}},
     {"copy_file_range", SYS_copy_file_range,
-     {{descriptors, ONLY_READ}, {offsets, AT(offset)}, {descriptors, REGULAR}, {offsets, 0}, {lengths, 10}, {flags, 0}}},
+     {{descriptors, ONLY_READ}, {offsets, AT(offset)}, {descriptors, REGULAR}, {offsets, 0}, {lengths, 10},
+      {flags, 0}}},
     {"wait4", SYS_wait4,
      {{process_ids, -1}, {wait_outputs, UNHASHED}, {wait_options, WNOHANG}, {wait_outputs, UNHASHED}}},
     {"waitid", SYS_waitid,
@@ -89,7 +94,8 @@ static const struct call calls[] = {
     {"semop", SYS_semop, {{identifiers, -2}, {semaphore_operations, AT(take)}, {operation_counts, 1}}},
     {"semtimedop", SYS_semtimedop,
      {{identifiers, -2}, {semaphore_operations, AT(take)}, {operation_counts, 1}, {times, AT(zero)}}},
-    {"msgsnd", SYS_msgsnd, {{identifiers, -3}, {typed_messages, AT(typed)}, {message_sizes, 8}, {queue_flags, IPC_NOWAIT}}},
+    {"msgsnd", SYS_msgsnd,
+     {{identifiers, -3}, {typed_messages, AT(typed)}, {message_sizes, 8}, {queue_flags, IPC_NOWAIT}}},
     {"msgrcv", SYS_msgrcv,
      {{identifiers, -3}, {typed_messages, AT(untyped)}, {message_sizes, 8}, {positions, 0}, {queue_flags, IPC_NOWAIT}}},
     {"mq_timedsend", SYS_mq_timedsend,
@@ -291,7 +297,8 @@ static void make(const struct call *call, int first, const struct value *one, in
     set_memory();
     set_descriptors(blocking);
     uint32_t before = checksum();
-    long result = syscall(call->number, arguments[0], arguments[1], arguments[2], arguments[3], arguments[4], arguments[5]);
+    long result = syscall(call->number, arguments[0], arguments[1], arguments[2], arguments[3], arguments[4],
+                          arguments[5]);
     int error = errno;
     printf("%s", call->name);
     if (one != NULL)
@@ -363,7 +370,8 @@ int main(int count, char **arguments)
     CHECK(mmap((void *)READ_ONLY, PAGE, PROT_READ, how, -1, 0) == (void *)READ_ONLY, "mmap");
     CHECK(mmap((void *)UNHASHED, PAGE, protection, how, -1, 0) == (void *)UNHASHED, "mmap");
     signal(SIGPIPE, SIG_IGN);
-    /* select looks at no descriptor above the process's table: a large one from the start, so that its size is the same. */
+    /* select looks at no descriptor above the process's table: a large one from the start, so that its size is the
+     * same. */
     CHECK(dup2(0, 1100) == 1100 && close(1100) == 0, "dup2");
     blocking = count > 1 && strcmp(arguments[1], "blocking") == 0;
     sigset_t alarm;

@@ -5,7 +5,7 @@
 #ifndef CALLS_THAT_BLOCK_H
 #define CALLS_THAT_BLOCK_H
 
-#include "blocking_situations.h"
+#include "queue_situations.h"
 
 struct call {
     const char *name;

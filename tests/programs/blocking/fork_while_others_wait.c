@@ -22,7 +22,8 @@ static void prepare(int n)
         struct sockaddr_storage any = {.ss_family = AF_UNIX};
         lengths[n] = sizeof addresses[n];
         ends[n][0] = socket(AF_UNIX, SOCK_STREAM, 0);
-        CHECK(bind(ends[n][0], (struct sockaddr *)&any, sizeof(sa_family_t)) == 0 && listen(ends[n][0], 5) == 0, "bind");
+        CHECK(bind(ends[n][0], (struct sockaddr *)&any, sizeof(sa_family_t)) == 0, "bind");
+        CHECK(listen(ends[n][0], 5) == 0, "listen");
         CHECK(getsockname(ends[n][0], (struct sockaddr *)&addresses[n], &lengths[n]) == 0, "getsockname");
         ends[n][1] = socket(AF_UNIX, SOCK_STREAM, 0);
     } else {

@@ -33,7 +33,7 @@ enum {
     SEMAPHORE,
     REGULAR,
     NULL_DEVICE,
-    ZEROES,
+    READ_ONLY,
     EVENTS,
     COPY,
     CLOSED = 18,
@@ -125,7 +125,8 @@ static int vector(struct random *random, struct iovec *pieces)
 
 static long socket_flags(struct random *random)
 {
-    static const int some[] = {MSG_DONTWAIT, MSG_PEEK, MSG_TRUNC, MSG_WAITALL, MSG_OOB, MSG_NOSIGNAL, MSG_EOR, MSG_MORE};
+    static const int some[] = {MSG_DONTWAIT, MSG_PEEK,     MSG_TRUNC, MSG_WAITALL,
+                               MSG_OOB,      MSG_NOSIGNAL, MSG_EOR,   MSG_MORE};
     long flags = 0;
     while (draw(random, 3) == 0)
         flags |= some[draw(random, 8)];
@@ -158,7 +159,9 @@ static void put_all(struct random *random)
     put(eventfd(5, EFD_SEMAPHORE), random->first + SEMAPHORE, O_NONBLOCK);
     put(memfd_create("regular", 0), random->first + REGULAR, 0);
     put(open("/dev/null", O_RDWR), random->first + NULL_DEVICE, 0);
-    put(open("/dev/zero", O_RDWR), random->first + ZEROES, 0);
+    char name[32];
+    snprintf(name, sizeof name, "/proc/self/fd/%d", random->first + REGULAR);
+    put(open(name, O_RDONLY), random->first + READ_ONLY, 0);
     put(epoll_create1(0), random->first + EVENTS, 0);
 }
 
@@ -246,9 +249,12 @@ static void wait_for_some(struct random *random)
     case 2: MAKE(select, draw(random, 10) ? 1024 : -1, P(&reading), P(&writing), 0, P(&none_us)); break;
     case 3:
     case 4:
-        MAKE(epoll_ctl, random->first + EVENTS, draw(random, 5), some[1].fd, draw(random, 9) ? P(&event) : P(place(random)));
+        MAKE(epoll_ctl, random->first + EVENTS, draw(random, 5), some[1].fd,
+             draw(random, 9) ? P(&event) : P(place(random)));
         break;
-    case 5: MAKE(epoll_wait, random->first + (draw(random, 9) ? EVENTS : REGULAR), P(events), draw(random, 5), 0); break;
+    case 5:
+        MAKE(epoll_wait, random->first + (draw(random, 9) ? EVENTS : REGULAR), P(events), draw(random, 5), 0);
+        break;
     }
     for (int n = 0; n < 4; n++) {
         fold(random, &some[n].revents, sizeof some[n].revents);
@@ -388,10 +394,16 @@ int main(int count, char **arguments)
     if (tracing)
         setlinebuf(stdout);
     signal(SIGPIPE, SIG_IGN);
-    /* select looks at no descriptor above the process's table: a large one from the start, so that its size is the same. */
+    /* select looks at no descriptor above the process's table: a large one from the start, so that its size is the
+     * same. */
     CHECK(dup2(0, 1100) == 1100 && close(1100) == 0, "dup2");
     for (int n = 0; n < THREADS; n++) {
-        randoms[n] = (struct random){seed * THREADS + (uint64_t)n, 14695981039346656037u, n, FIRST + n * RANGE, 0, NULL};
+        randoms[n] = (struct random){
+            .state = seed * THREADS + (uint64_t)n,
+            .hash = 14695981039346656037u,
+            .me = n,
+            .first = FIRST + n * RANGE,
+        };
         threads[n] = start(body, &randoms[n]);
     }
     for (int n = 0; n < THREADS; n++) {

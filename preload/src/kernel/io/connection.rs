@@ -18,7 +18,7 @@ const SOCK_NONBLOCK: usize = 0o4000;
 pub fn accept(worker: &mut Worker, call: &Call) -> Attempt {
     const READ: u8 = Direction::Read as u8;
     let kind = kinds::of(worker, call.fd);
-    if !kind.is_socket() || kinds::is_nonblocking(worker, call.fd) {
+    if !kind.is_socket() || kinds::is_nonblocking(worker, call.fd) || !is_valid(worker, call) {
         return Attempt::Pass;
     }
     let is_drained = worker.descriptors.get(call.fd).is_some_and(|entry| entry.drained & READ != 0);
@@ -38,6 +38,17 @@ pub fn accept(worker: &mut Worker, call: &Call) -> Attempt {
             Attempt::Done(answer)
         }
     }
+}
+
+/// Whether the call can come to wait: the kernel refuses others at once.
+fn is_valid(worker: &mut Worker, call: &Call) -> bool {
+    const KNOWN_FLAGS: usize = SOCK_NONBLOCK | 0o2000000;
+    if call.number == Sysno::accept4 && call.arguments[3] as u32 as usize & !KNOWN_FLAGS != 0 {
+        return false;
+    }
+    let Some(entry) = worker.descriptors.get_mut(call.fd) else { return false };
+    entry.listens = entry.listens || kinds::listens(call.fd);
+    entry.listens
 }
 
 /// An accepted socket is of its listener's kind.

@@ -4,6 +4,7 @@
 use crate::raw;
 use crate::sched::clock::NS_PER_S;
 use crate::sched::descriptors::{Direction, Kind};
+use crate::sched::poller;
 use crate::sched::worker::Worker;
 use linux_raw_sys::general::{
     F_GETFL, O_ACCMODE, O_DIRECT, O_DSYNC, O_NONBLOCK, O_WRONLY, S_IFBLK, S_IFCHR, S_IFDIR, S_IFIFO, S_IFLNK, S_IFMT,
@@ -15,6 +16,7 @@ const SOL_SOCKET: usize = 1;
 const SO_TYPE: usize = 3;
 const SO_DOMAIN: usize = 39;
 const SO_PROTOCOL: usize = 38;
+const SO_ACCEPTCONN: usize = 30;
 const SO_RCVTIMEO: usize = 20;
 const SO_SNDTIMEO: usize = 21;
 const SOCK_STREAM: i32 = 1;
@@ -47,8 +49,7 @@ fn find_out(worker: &mut Worker, fd: i32) -> Kind {
         S_IFBLK => Kind::SynchronousDisk,
         S_IFDIR | S_IFLNK => Kind::Direct,
         S_IFCHR => {
-            // Those without a poll operation (null, zero, urandom) are refused by epoll.
-            if crate::kernel::io::can_be_watched(worker, fd) { Kind::Other } else { Kind::Direct }
+            if poller::is_pollable(fd) { Kind::Other } else { Kind::Direct }
         }
         _ => Kind::Event,
     };
@@ -99,6 +100,11 @@ fn socket_kind(fd: i32) -> Kind {
     }
 }
 
+/// Whether the socket `fd` accepts connections.
+pub fn listens(fd: i32) -> bool {
+    option::<i32>(fd, SO_ACCEPTCONN) == Ok(1)
+}
+
 /// Whether the program has made `fd` non-blocking, so that it wants EAGAIN.
 #[inline(always)]
 pub fn is_nonblocking(worker: &mut Worker, fd: i32) -> bool {
@@ -141,8 +147,14 @@ pub fn timeout(worker: &mut Worker, fd: i32, direction: Direction) -> Option<u64
 /// Whether the other side of a socket will send nothing more.
 pub fn has_hung_up(fd: i32) -> bool {
     let mut file = pollfd { fd, events: POLLRDHUP as i16, revents: 0 };
-    // SAFETY: one pollfd, and no time to wait.
-    unsafe { raw::call(Sysno::poll as u32, [&raw mut file as usize, 1, 0, 0, 0, 0]) > 0 }
+    loop {
+        // SAFETY: one pollfd, and no time to wait.
+        let answer = unsafe { raw::call(Sysno::poll as u32, [&raw mut file as usize, 1, 0, 0, 0, 0]) };
+        // A tick that comes just then makes poll(2) say EINTR, although it does not wait.
+        if answer != -(Errno::EINTR.into_raw() as isize) {
+            return answer > 0;
+        }
+    }
 }
 
 /// Whether a read of the terminal `fd` may end by time or with nothing (VTIME, VMIN 0, termios(3)), which poll(2) does not foresee.

@@ -1,7 +1,7 @@
 //! recv(2), send(2) and their kin: attempted with MSG_DONTWAIT. A receive with MSG_WAITALL and a send on a stream go on until all bytes are
 //! through; recvmmsg(2) and sendmmsg(2) until all messages are.
 
-use super::transfer::{Part, Parts, bytes_of, claim_broken_pipe};
+use super::transfer::{MOST_BYTES, Part, Parts, bytes_of, claim_broken_pipe};
 use super::{Attempt, Call, EAGAIN, is_drained, is_ready, kinds, took, would_block, wrote};
 use crate::arch::x86_64::user_memory as user;
 use crate::kernel::pool::Job;
@@ -21,8 +21,6 @@ const MSG_NOSIGNAL: usize = 0x4000;
 const MSG_WAITFORONE: usize = 0x10000;
 /// UIO_MAXIOV, which recvmmsg and sendmmsg have for their vectors too.
 const MOST_MESSAGES: usize = 1024;
-/// MAX_RW_COUNT: no call transfers more.
-const MOST_BYTES: usize = 0x7fff_f000;
 /// Bytes of struct mmsghdr.
 const SLOT: usize = 64;
 
@@ -91,6 +89,7 @@ fn flags_of(call: &Call) -> usize {
 /// One attempt from byte `done` on; its result, and the bytes it was about if that is known (or else 0).
 fn once(call: &Call, done: usize, more_flags: usize) -> (isize, usize) {
     let [_, address, length, ..] = call.arguments;
+    let length = length.min(MOST_BYTES);
     let flags = flags_of(call) | MSG_DONTWAIT | more_flags;
     let mut arguments = call.arguments;
     arguments[0] = call.fd as usize;
@@ -157,7 +156,7 @@ pub fn receive(worker: &mut Worker, call: &Call) -> Attempt {
         let total = done + answer as usize;
         let all = match call.number {
             _ if !wants_all => 0,
-            Sysno::recvfrom => call.arguments[2],
+            Sysno::recvfrom => call.arguments[2].min(MOST_BYTES),
             _ => all_bytes(call.arguments[1]),
         };
         if total >= all || kinds::is_nonblocking(worker, call.fd) {

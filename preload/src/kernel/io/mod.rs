@@ -22,7 +22,7 @@ use crate::kernel::signal::set_mask;
 use crate::raw;
 use crate::sched::descriptors::watches::NO_WATCH;
 use crate::sched::descriptors::{Direction, Kind, NO_PEER, place_of};
-use crate::sched::poller::{Event, Events, Poller};
+use crate::sched::poller::{Event, Events};
 use crate::sched::task::{NONE, State, TaskId, Wait};
 use crate::sched::worker::Worker;
 use linux_raw_sys::general::{POLLIN, POLLOUT, pollfd};
@@ -390,28 +390,11 @@ pub fn open_poller(worker: &mut Worker) -> Result<(), Errno> {
     if worker.poller.descriptor().is_some() {
         return Ok(());
     }
-    let fd = Poller::open()?;
+    let choice = worker.config.poller;
+    let fd = worker.poller.open(choice)?;
     let fd = super::descriptors::make_private(worker, fd);
     worker.poller.adopt(fd);
     Ok(())
-}
-
-/// Whether epoll takes `fd`, which is registered by this.
-pub fn can_be_watched(worker: &mut Worker, fd: i32) -> bool {
-    if open_poller(worker).is_err() {
-        return true;
-    }
-    let Some(entry) = worker.descriptors.entry(fd) else { return true };
-    let generation = entry.generation;
-    match worker.poller.watch(fd, generation, Direction::Read.bit(), false) {
-        Ok(()) => {
-            if let Some(entry) = worker.descriptors.get_mut(fd) {
-                entry.watched = Direction::Read.bit();
-            }
-            true
-        }
-        Err(errno) => errno != Errno::EPERM,
-    }
 }
 
 /// Tells the poller of all files that tasks have begun to wait for.
@@ -440,7 +423,7 @@ pub fn register_due(worker: &mut Worker) {
             give_up_watching(worker, fd);
             continue;
         }
-        match worker.poller.watch(fd, generation, watched | wanted, watched != 0) {
+        match worker.poller.watch(fd, generation, wanted, watched) {
             Ok(()) => {
                 if let Some(entry) = worker.descriptors.get_mut(fd) {
                     entry.watched |= wanted;
@@ -478,9 +461,10 @@ pub fn try_unwatchable(worker: &mut Worker) -> bool {
 
 /// Hands out what the poller found.
 pub fn hand_out(worker: &mut Worker, events: &Events) {
-    for Event { fd, generation, directions, ended } in events.iter() {
-        match worker.descriptors.get(fd) {
+    for Event { fd, generation, directions, ended, dropped } in events.iter() {
+        match worker.descriptors.get_mut(fd) {
             Some(entry) if entry.generation == generation => {
+                entry.watched &= !dropped;
                 if entry.kind == Kind::Private {
                     pool::collect(worker);
                 } else {

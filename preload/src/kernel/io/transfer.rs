@@ -16,6 +16,8 @@ use syscalls::{Errno, Sysno};
 
 const MSG_DONTWAIT: usize = 0x40;
 const MSG_NOSIGNAL: usize = 0x4000;
+/// MAX_RW_COUNT: no call transfers more.
+pub const MOST_BYTES: usize = 0x7fff_f000;
 /// UIO_MAXIOV.
 const MOST_PARTS: usize = 1024;
 /// "At the file's own position", for preadv2(2).
@@ -66,9 +68,10 @@ impl Parts {
         (&raw const self.parts[self.first.min(MOST_PARTS - 1)] as usize, self.count - self.first)
     }
 
-    /// Bytes that are left.
+    /// Bytes that are left, as far as one call transfers them.
     pub fn bytes(&self) -> usize {
-        self.parts[self.first..self.count].iter().fold(0, |sum: usize, part| sum.saturating_add(part.length))
+        let sum = self.parts[self.first..self.count].iter().fold(0, |sum: usize, part| sum.saturating_add(part.length));
+        sum.min(MOST_BYTES)
     }
 }
 
@@ -80,7 +83,7 @@ pub fn bytes_of(address: usize, count: usize) -> usize {
     if count > FEW || unsafe { user::copy(parts.as_mut_ptr() as usize, address, count * size_of::<Part>()) }.is_err() {
         return 0;
     }
-    parts[..count].iter().fold(0, |sum: usize, part| sum.saturating_add(part.length))
+    parts[..count].iter().fold(0, |sum: usize, part| sum.saturating_add(part.length)).min(MOST_BYTES)
 }
 
 /// Whether the call names a position in the file, which only files on disks (and some devices) have.
@@ -179,6 +182,10 @@ pub fn read(worker: &mut Worker, call: &Call) -> Attempt {
 /// The kernel has no RWF_NOWAIT for this kind of file (pipes before Linux 6.4, inotify).
 #[cold]
 fn becomes_other(worker: &mut Worker, call: &Call, direction: Direction) -> Attempt {
+    if flags(call) != 0 {
+        // It may be the program's own flags that are not supported.
+        return Attempt::Pass;
+    }
     if let Some(entry) = worker.descriptors.get_mut(call.fd) {
         entry.kind = Kind::Other;
     }
@@ -225,7 +232,7 @@ fn ask_first(worker: &mut Worker, call: &Call, direction: Direction) -> Attempt 
 
 /// write(2) and its kin. On a stream a blocking write goes on until all is written.
 pub fn write(worker: &mut Worker, call: &Call) -> Attempt {
-    let [_, address, count, ..] = call.arguments;
+    let [_, address, mut count, ..] = call.arguments;
     let kind = kinds::of(worker, call.fd);
     match kind {
         Kind::Private => return Attempt::Done(error(Errno::EBADF)),
@@ -238,6 +245,9 @@ pub fn write(worker: &mut Worker, call: &Call) -> Attempt {
     }
     if matches!(kind, Kind::Event | Kind::Other) {
         return write_other(worker, call, address, count);
+    }
+    if is_plain(call) {
+        count = count.min(MOST_BYTES);
     }
     loop {
         let done = worker.tasks[call.id].expected as usize;

@@ -37,6 +37,9 @@ impl Job {
     }
 }
 
+/// Threads that are kept for calls which end by themselves: one of them may be what all others wait for.
+const RESERVED: usize = 8;
+
 /// The worker's side of the pool.
 pub struct Pool {
     /// The eventfd that threads write to when a call is done.
@@ -86,6 +89,12 @@ pub fn submit(worker: &mut Worker, id: TaskId, job: Job) {
 
 fn start(worker: &mut Worker, id: TaskId, job: Job) -> bool {
     let Some(notify) = worker.pool.notify else { return false };
+    let waits = |task: &Option<(TaskId, Job)>| task.is_some_and(|(_, job)| elsewhere::waits_for_others(job.number));
+    if elsewhere::waits_for_others(job.number)
+        && worker.pool.tasks.iter().filter(|task| waits(task)).count() >= SLOTS - RESERVED
+    {
+        return false;
+    }
     let free = (0..SLOTS).filter(|&slot| worker.pool.tasks[slot].is_none());
     let Some(slot) = threads::employ(free, job.number as u32, job.arguments, notify) else { return false };
     worker.pool.tasks[slot] = Some((id, job));
@@ -107,7 +116,7 @@ fn open_notify(worker: &mut Worker) -> Result<(), Errno> {
 
 fn register(worker: &mut Worker, fd: i32) -> Result<(), Errno> {
     let generation = worker.descriptors.get(fd).map_or(0, |entry| entry.generation);
-    worker.poller.watch(fd, generation, Direction::Read.bit(), false)
+    worker.poller.watch(fd, generation, Direction::Read.bit(), 0)
 }
 
 /// The eventfd has another number now.
@@ -126,11 +135,13 @@ pub fn collect(worker: &mut Worker) {
             finish(worker, id, &job, result);
         }
     }
-    while let Some(&(id, job)) = worker.pool.line.front() {
-        if !start(worker, id, job) {
-            break;
+    let mut place = 0;
+    while let Some(&(id, job)) = worker.pool.line.get(place) {
+        if start(worker, id, job) {
+            worker.pool.line.remove(place);
+        } else {
+            place += 1;
         }
-        worker.pool.line.pop_front();
     }
     for _ in 0..worker.pool.line.len() {
         let Some((id, job)) = worker.pool.line.pop_front() else { break };

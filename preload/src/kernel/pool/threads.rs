@@ -11,7 +11,7 @@ use crate::raw;
 use crate::sched::clock::NS_PER_S;
 use crate::sched::idle::timespec;
 use core::cell::UnsafeCell;
-use core::sync::atomic::{AtomicBool, AtomicI32, AtomicIsize, AtomicU32, AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicI32, AtomicIsize, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use linux_raw_sys::general::{
     CLONE_CHILD_CLEARTID, CLONE_FILES, CLONE_FS, CLONE_IO, CLONE_PARENT_SETTID, CLONE_SIGHAND, CLONE_SYSVSEM,
     CLONE_THREAD, CLONE_VM, FUTEX_PRIVATE_FLAG, FUTEX_WAIT, FUTEX_WAKE, MAP_ANONYMOUS, MAP_NORESERVE, MAP_PRIVATE,
@@ -20,7 +20,7 @@ use linux_raw_sys::general::{
 use syscalls::Sysno;
 
 /// Threads at most; a bit of `DONE` stands for each.
-pub const SLOTS: usize = 32;
+pub const SLOTS: usize = 64;
 
 const STACK: usize = 64 << 10;
 /// A thread without work ends after this time, ns.
@@ -62,7 +62,7 @@ static POOL: [Slot; SLOTS] = [const {
 }; SLOTS];
 
 /// Slots whose results have not been taken.
-static DONE: AtomicU32 = AtomicU32::new(0);
+static DONE: AtomicU64 = AtomicU64::new(0);
 
 /// The threads' stacks, side by side.
 static STACKS: AtomicUsize = AtomicUsize::new(0);

@@ -89,6 +89,8 @@ pub struct Descriptor {
     pub is_nonblocking: bool,
     /// Another process may have the same file, and change its flags.
     pub may_be_shared: bool,
+    /// It is known to accept connections.
+    pub listens: bool,
     /// It can be written, though not with RWF_NOWAIT.
     pub takes_writes: bool,
     /// A receive or send timeout is set, as last seen.
@@ -123,6 +125,7 @@ impl Descriptor {
             is_unwatchable: false,
             is_nonblocking: false,
             may_be_shared: false,
+            listens: false,
             takes_writes: false,
             has_timeouts: false,
             generation,
