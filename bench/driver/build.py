@@ -1,7 +1,8 @@
 """Builds what the benchmark runs, all under target/bench: the C programs, the comparators in Rust and, where they are installed, those in Go and
-for gevent. Installs nothing unless asked to."""
+for gevent, and the text that is compressed. Installs nothing unless asked to."""
 
 import os
+import random
 import shutil
 import subprocess
 import sys
@@ -12,6 +13,18 @@ TARGET = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")).resolve()
 OUTPUT = TARGET / "bench"
 VIRTUAL_ENVIRONMENT = OUTPUT / "venv"
 LIBRARY = TARGET / "release" / "libgrivet.so"
+SAMPLE_SIZE = 32 * 1024 * 1024
+# Command -> Debian package.
+PACKAGES = {
+    "go": "golang-go",
+    "perf": "linux-perf",
+    "hackbench": "rt-tests",
+    "memcached": "memcached",
+    "apache2": "apache2-bin",
+    "curl": "curl",
+    "pigz": "pigz",
+    "xz": "xz-utils",
+}
 
 
 class BuildFailed(Exception):
@@ -34,11 +47,13 @@ def run(command: list, **options) -> str:
 
 
 def install() -> None:
-    """Installs the Go compiler from Debian, and gevent in a virtual environment under target/bench."""
-    if shutil.which("go") is None:
+    """Installs what is missing: the Go compiler and the tools that are measured, from Debian, and gevent in a virtual environment under
+    target/bench. No service is started (RUNLEVEL=1, see invoke-rc.d(8))."""
+    packages = [package for command, package in PACKAGES.items() if shutil.which(command) is None]
+    if packages:
         run(["apt-get", "update", "-q"])
-        environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
-        run(["apt-get", "install", "-y", "-q", "--no-install-recommends", "golang-go"], env=environment)
+        environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive", "RUNLEVEL": "1"}
+        run(["apt-get", "install", "-y", "-q", "--no-install-recommends", *packages], env=environment)
     if gevent_python() is None:
         run([sys.executable, "-m", "venv", VIRTUAL_ENVIRONMENT])
         run([VIRTUAL_ENVIRONMENT / "bin/pip", "install", "-q", "gevent"])
@@ -58,11 +73,22 @@ def build_programs() -> dict[str, list[str]]:
     """The C programs: name -> command."""
     OUTPUT.mkdir(parents=True, exist_ok=True)
     commands = {}
-    for source in sorted((ROOT / "bench/programs").glob("*.c")):
+    for source in [*sorted((ROOT / "bench/programs").glob("*.c")), ROOT / "demo-bin/echo_server.c"]:
         binary = OUTPUT / source.stem
         run(["cc", "-O2", "-Wall", "-Wextra", "-Werror", "-pthread", "-o", binary, source])
         commands[source.stem] = [str(binary)]
     return commands
+
+
+def sample_text() -> Path:
+    """Text to compress, the same on every machine: sentences of made-up words."""
+    path = OUTPUT / "sample.txt"
+    if not path.exists() or path.stat().st_size != SAMPLE_SIZE:
+        generator = random.Random(1)
+        words = ["".join(generator.choices("etaoinshrdlu", k=generator.randint(2, 9))) for _ in range(5000)]
+        text = " ".join(generator.choices(words, k=SAMPLE_SIZE // 4))
+        path.write_text(text[:SAMPLE_SIZE], encoding="ascii")
+    return path
 
 
 def build_comparators() -> tuple[dict[str, list[str]], dict[str, str]]:

@@ -1,13 +1,17 @@
 """Runs the rows. Within a row the columns take turns, so that what else the machine does falls on all of them; each figure is the median of
-the turns. Every process has a time limit and ends by SIGKILL when it is over; the library is loaded into the measured program alone."""
+the turns. Rows that share what is run are measured in the same turns."""
 
-import os
+import shutil
 import statistics
 import subprocess
 import time
 from dataclasses import dataclass, field
 
-from rows import COLUMNS, Row
+import launch
+import load
+import programs
+import servers
+from rows import COLUMNS, Load, Program, Row, Tool
 
 
 @dataclass
@@ -16,72 +20,62 @@ class Cell:
 
     samples: list[float] = field(default_factory=list)
     failure: str = ""
-    remarks: list[str] = field(default_factory=list)  # what grivet said on stderr
+    remarks: list[str] = field(default_factory=list)
 
     @property
     def median(self) -> float | None:
         return statistics.median(self.samples) if self.samples and not self.failure else None
 
 
-@dataclass
-class Setting:
-    """What is measured with: commands by program and by column, the library, the core for pinned rows."""
-
-    programs: dict[str, list[str]]
-    comparators: dict[str, list[str]]
-    library: str | None
-    core: int
+RUNNERS = {Program: programs.run_program, Tool: programs.run_tool, Load: load.run}
 
 
-def command(setting: Setting, row: Row, column: str) -> list[str]:
-    """The full command of one turn."""
-    variables = dict(row.environment)
-    if column in setting.comparators:
-        program = setting.comparators[column] + row.comparators[column]
-    else:
-        program = list(setting.programs[row.program])
-        if column == "grivet" and row.preload_by_argument:
-            program += ["--preload", setting.library]
-        elif column == "grivet":
-            variables["LD_PRELOAD"] = setting.library
-        program += row.arguments
-    pin = ["taskset", "-c", str(setting.core)] if row.pinned else []
-    return ["timeout", "-s", "KILL", str(row.limit), *pin, "env", *(f"{name}={value}" for name, value in variables.items()), *program]
+def turn(setting: launch.Setting, rows: list[Row], column: str, cells: dict[str, Cell]) -> None:
+    """Runs `column` of `rows`, which share their run, once, and adds the figures, or the reason why there are none, to `cells` (by row)."""
+    first = rows[0]
+    outcome = RUNNERS[type(first.run)](setting, first, column)
+    remarks = [f"said: {line}" for line in outcome.said if line.startswith("grivet: ")] + [outcome.remark]
+    noted = cells[first.key].remarks
+    noted += [remark for remark in dict.fromkeys(remarks) if remark and remark not in noted]
+    for row in rows:
+        cell = cells[row.key]
+        if outcome.failure:
+            cell.failure = outcome.failure
+        else:
+            cell.samples.append(outcome.figures[row.figure] - row.subtract)
 
 
-def turn(setting: Setting, row: Row, column: str, cell: Cell) -> None:
-    """Runs `column` once and adds its figure, or the reason why there is none, to `cell`."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("GRIVET", "LD_PRELOAD", "GLIBC_TUNABLES"))}
-    done = subprocess.run(command(setting, row, column), capture_output=True, text=True, env=environment, check=False)
-    said = done.stderr.strip().splitlines()
-    for line in said:
-        if line.startswith("grivet: ") and line not in cell.remarks:
-            cell.remarks.append(line)
-    if done.returncode == 0:
-        cell.samples.append(float(done.stdout) - row.subtract)
-    elif done.returncode in (-9, 137):
-        cell.failure = f"no end within {row.limit} s"
-    else:
-        said = [line for line in said if not line.startswith("grivet: ")]
-        cell.failure = said[-1] if said else f"status {done.returncode}"
+def missing(row: Row) -> str:
+    """The tool that is not installed, but needed for `row`; empty when all are there."""
+    needed = []
+    match row.run:
+        case Tool(command=command, server=server):
+            needed = [command[0], servers.INSTALLED.get(server)]
+        case Load(server=server, count_calls=count_calls):
+            needed = [servers.INSTALLED.get(server), "perf" if count_calls else None]
+    return next((tool for tool in needed if tool and shutil.which(tool) is None), "")
 
 
-def columns(setting: Setting, row: Row) -> list[str]:
+def columns(setting: launch.Setting, row: Row) -> list[str]:
     """The columns that can be measured for `row`, in the table's order."""
+    if missing(row):
+        return []
     own = ([] if row.alone else ["native"]) + (["grivet"] if setting.library else [])
     return [name for name in COLUMNS if name in own or (name in row.comparators and name in setting.comparators)]
 
 
-def measure(setting: Setting, row: Row, turns: int, progress) -> dict[str, Cell]:
-    """Measures one row. A column that fails is not run again. `progress` is called with a text before each run."""
-    cells = {column: Cell() for column in columns(setting, row)}
+def measure(setting: launch.Setting, rows: list[Row], turns: int, progress) -> dict[str, dict[str, Cell]]:
+    """Measures rows that share their run: row -> column -> Cell. A column that fails is not run again. `progress` is called with a text before
+    each run."""
+    first = rows[0]
+    cells = {row.key: {column: Cell() for column in columns(setting, row)} for row in rows}
     for number in range(turns):
-        for column, cell in cells.items():
+        for column, cell in cells[first.key].items():
             if not cell.failure:
-                progress(f"{row.key}: {column}, turn {number + 1} of {turns}")
-                if row.settle:
+                progress(f"{first.key}: {column}, turn {number + 1} of {turns}")
+                if first.settle:
                     settle()
-                turn(setting, row, column, cell)
+                turn(setting, rows, column, {key: of_columns[column] for key, of_columns in cells.items()})
     return cells
 
 
@@ -108,7 +102,7 @@ def processor_use() -> float:
     return 1 - (later_idle - idle) / max(later_total - total, 1)
 
 
-def thread_count_made(setting: Setting) -> int | None:
+def thread_count_made(setting: launch.Setting) -> int | None:
     """Threads that grivet says it made in a short program that makes some: the check that the library is not merely loaded. None when it
     says nothing."""
     program = setting.programs["create_join"] + ["10"]

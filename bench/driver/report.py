@@ -46,15 +46,22 @@ def figure(value: float | None, unit: str) -> str:
     return f"{value:.2f}" if unit in ("ms", "s") or value < 100 else f"{value:.0f}"
 
 
-def comparison(row: Row, cells: dict[str, Cell]) -> str:
-    """Native against grivet: how many times as much, or how much more with grivet."""
+def ratio(row: Row, cells: dict[str, Cell]) -> float | None:
+    """How many times better the row is with grivet than natively; below 1, worse."""
     native, grivet = (cells[name].median if name in cells else None for name in ("native", "grivet"))
-    if native is None or grivet is None:
+    if not native or not grivet:
+        return None
+    return grivet / native if row.greater_is_better else native / grivet
+
+
+def comparison(row: Row, cells: dict[str, Cell]) -> str:
+    """Native against grivet: the ratio, or how much more with grivet."""
+    better = ratio(row, cells)
+    if better is None:
         return ""
     if row.compare == "difference":
-        return f"{grivet - native:+.2f} {row.unit}"
-    ratio = native / grivet
-    return f"{ratio:.1f}x" if ratio >= 10 else f"{ratio:.2f}x"
+        return f"{cells['grivet'].median - cells['native'].median:+.2f} {row.unit}"
+    return f"{better:.1f}x" if better >= 10 else f"{better:.2f}x"
 
 
 def table(measured: list[tuple[Row, dict[str, Cell]]]) -> list[list[str]]:
@@ -62,7 +69,7 @@ def table(measured: list[tuple[Row, dict[str, Cell]]]) -> list[list[str]]:
     present = [name for name in COLUMNS if any(name in cells for _, cells in measured)]
     headings = [HEADINGS[name] for name in present]
     place = sum(name in present for name in ("native", "grivet"))
-    lines = [["", "unit", *headings[:place], "native / grivet", *headings[place:]]]
+    lines = [["", "unit", *headings[:place], "ratio", *headings[place:]]]
     for row, cells in measured:
         values = [figure(cells[name].median, row.unit) if name in cells else "" for name in present]
         lines.append([row.title, row.unit, *values[:place], comparison(row, cells), *values[place:]])
@@ -81,7 +88,7 @@ def notes(measured: list[tuple[Row, dict[str, Cell]]]) -> list[str]:
             elif max(cell.samples) > 2 * min(cell.samples) > 0:
                 least, most = (figure(bound(cell.samples), row.unit) for bound in (min, max))
                 found.append(f"{row.key}: {column} between {least} and {most} {row.unit}")
-            found += [f"{row.key}: {column} said: {remark}" for remark in cell.remarks]
+            found += [f"{row.key}: {column}: {remark}" for remark in cell.remarks]
     return found
 
 
@@ -100,8 +107,9 @@ def as_markdown(facts: dict[str, str], lines: list[list[str]], remarks: list[str
     body = "\n".join("| " + " | ".join(line) + " |" for line in [heading, bars, *rest])
     return f"""# Benchmarks
 
-Written by `scripts/bench --docs`; not edited by hand. Smaller is better in every row. `native / grivet` is how many times
-as much the program takes without grivet as with it; for start-up it is the difference, grivet less native.
+Written by `scripts/bench --docs`; not edited by hand. A smaller figure is better, but in rows whose unit is a rate (`…/s`) a
+greater one is. `ratio` is how many times better grivet is than native threads, always so that more than 1 is better: native / grivet, for
+rates grivet / native; for start-up it is the difference, grivet less native.
 
 {chr(10).join(f"- {name}: {value}" for name, value in facts.items())}
 
@@ -119,6 +127,14 @@ as much the program takes without grivet as with it; for start-up it is the diff
 - Memory of a sleeping thread is VmRSS + VmPTE of `/proc/self/status` at 20,000 sleeping threads, less the same before the first,
   divided by 20,000; grivet's own tables are thus included. The kernel's memory of a native thread (16 KiB of kernel stack and its record) is in
   neither figure and comes on top of the native column only.
+- Servers are under grivet, their load client (`bench/programs/load_client.c`: one thread, epoll) never is. "A core each" is the server, with all of its
+  threads, on one core and the client on the other; on "any core" native servers have both, and share them with the client. Each connection has one
+  message of 64 bytes, or one request, under way at any time; the 99th percentile is from sending it to having the whole answer.
+- The echo server (`demo-bin/echo_server.c`) has a thread with a stack of 64 KiB for each connection. Memory is VmRSS + VmPTE of the server, and what the
+  kernel holds for its threads: the growth of KernelStack and SUnreclaim in /proc/meminfo, less what as many connections take without a thread
+  (`bench/programs/idle_connections.c`). The same sum in both columns.
+- System calls are those that the kernel sees from the server, all threads, counted by `perf stat -e raw_syscalls:sys_enter` in a run of its own.
+- memcached and Apache run with four threads and four processes of 300 threads. curl fetches from an Apache that runs natively on the other core.
 - Timed loops warm up first and use CLOCK_MONOTONIC. Start-up is the median of many starts in each turn.
 """
 
@@ -137,12 +153,14 @@ def as_json(facts: dict[str, str], measured: list[tuple[Row, dict[str, Cell]]], 
             for name, cell in cells.items()
         }
         native, grivet = (cells[name].median if name in cells else None for name in ("native", "grivet"))
+        better = "greater" if row.greater_is_better else "smaller"
         entries.append(
             {
                 "row": row.key,
                 "title": row.title,
                 "unit": row.unit,
-                "native_over_grivet": native / grivet if native and grivet else None,
+                "better": better,
+                "ratio": ratio(row, cells),
                 "grivet_less_native": grivet - native if native is not None and grivet is not None else None,
                 "columns": columns,
             }

@@ -1,30 +1,57 @@
-"""The rows of the benchmark: what is run for each, with which counts, on how many cores, in which unit. No process is started here."""
+"""What a row of the benchmark is: its title, its unit, and what is run for it. The rows themselves are in thread_rows.py and io_rows.py; no process
+is started here."""
 
 from dataclasses import dataclass, field
-
-MIB = 1024 * 1024
-KIB = 1024
-
-COMPACT = {"GLIBC_TUNABLES": "glibc.rtld.optional_static_tls=0:glibc.rtld.nns=1"}
 
 # The order of the columns. The first two run the same program, the second with the library loaded.
 COLUMNS = ["native", "grivet", "may", "tokio", "go", "gevent"]
 
 
+@dataclass(eq=False)
+class Program:
+    """A program of bench/programs. It prints one figure."""
+
+    name: str
+    arguments: list[str]
+    preload_by_argument: bool = False  # it loads the library into a program that it starts itself
+
+
+@dataclass(eq=False)
+class Tool:
+    """A program of the system, run as it is. Its figure is in what it prints, or is the time it takes."""
+
+    command: list[str]
+    pattern: str = ""  # of the figure, a regular expression with one group; empty: the figure is the wall time
+    server: str = ""  # of servers.COMMANDS, for a tool that fetches: runs natively, on another core; {port} in `command` is its port
+
+
+@dataclass(eq=False)
+class Load:
+    """A server, with the load client of bench/programs at its other end; the server alone is under grivet.
+
+    Its figures, by name: "rate" and "p99" (ns) are the client's; with `memory`, "memory" (bytes a connection) is taken when all connections are
+    made; with `count_calls`, "calls" (system calls of the server for each request) is the only one, since counting slows the server down."""
+
+    server: str  # of servers.COMMANDS
+    connections: int
+    requests: int
+    memory: bool = False
+    count_calls: bool = False
+
+
 @dataclass
 class Row:
-    """One line of the table. A figure is always the better the smaller it is."""
+    """One line of the table. A figure is the better the smaller it is, but a rate the greater it is."""
 
     key: str
     title: str
-    unit: str  # "ns", "bytes", "ms" or "s"
-    program: str  # of bench/programs
-    arguments: list[str]
+    unit: str  # "ns", "bytes", "ms", "s", "calls", or a rate: "messages/s"
+    run: Program | Tool | Load  # rows that share it are measured in the same turns
     comparators: dict[str, list[str]] = field(default_factory=dict)  # column -> arguments of its program
-    pinned: bool = False  # to one core
+    figure: str = ""  # of those that a Load gives
+    pinned: bool = False  # to one core; a server and its client to one each
     compare: str = "ratio"  # or "difference": grivet - native
     environment: dict[str, str] = field(default_factory=dict)
-    preload_by_argument: bool = False  # the program loads the library into a program that it starts itself
     subtract: float = 0.0  # from each figure
     limit: int = 60  # seconds until SIGKILL
     alone: bool = False  # without the native column
@@ -32,168 +59,11 @@ class Row:
     settle: bool = False  # begun only when the machine is idle
     note: str = ""
 
+    @property
+    def greater_is_better(self) -> bool:
+        return self.unit.endswith("/s")
 
-def rows(python: str, quick: bool) -> list[Row]:
-    """All rows; `python` is the interpreter whose start-up is measured, `quick` divides the counts of the timed loops by five."""
 
-    def count(full: int) -> str:
-        return str(full // 5 if quick else full)
-
-    table = []
-    for pinned, where in ((True, "one core"), (False, "any core")):
-        suffix = "-pinned" if pinned else ""
-        table.append(
-            Row(
-                f"semaphore-ping-pong{suffix}",
-                f"semaphore ping-pong, {where}, a round",
-                "ns",
-                "semaphore_ping_pong",
-                [count(200_000 if pinned else 25_000)],
-                {
-                    "may": ["semaphore-ping-pong", count(1_000_000)],
-                    "tokio": ["semaphore-ping-pong", count(1_000_000)],
-                    "go": ["channel-ping-pong", count(1_000_000)],
-                    "gevent": ["semaphore-ping-pong", count(100_000)],
-                },
-                pinned=pinned,
-            )
-        )
-        table.append(
-            Row(
-                f"condvar-ping-pong{suffix}",
-                f"mutex + condvar ping-pong, {where}, a round",
-                "ns",
-                "condvar_ping_pong",
-                [count(150_000 if pinned else 25_000)],
-                {
-                    "may": ["condvar-ping-pong", count(1_000_000)],
-                    "tokio": ["condvar-ping-pong", count(1_000_000)],
-                },
-                pinned=pinned,
-            )
-        )
-        table.append(
-            Row(
-                f"create-join{suffix}",
-                f"thread created and joined, {where}",
-                "ns",
-                "create_join",
-                [count(50_000 if pinned else 25_000)],
-                {
-                    "may": ["create-join", count(300_000 if pinned else 25_000)],
-                    "tokio": ["create-join", count(1_000_000)],
-                    "go": ["create-join", count(1_000_000)],
-                    "gevent": ["create-join", count(50_000)],
-                },
-                pinned=pinned,
-            )
-        )
-    table.append(
-        Row(
-            "uncontended-mutex",
-            "uncontended mutex, lock + unlock",
-            "ns",
-            "uncontended_mutex",
-            [count(40_000_000)],
-            pinned=True,
-        )
-    )
-    for environment, kind in (({}, ""), (COMPACT, "-compact")):
-        for size, label in ((64 * KIB, "64K"), (8 * MIB, "8M")):
-            comparators = {}
-            if not environment:
-                comparators["may"] = ["sleepers", "20000", str(size)]
-                if size == 64 * KIB:
-                    comparators |= {name: ["sleepers", "20000"] for name in ("tokio", "go", "gevent")}
-            table.append(
-                Row(
-                    f"sleeping-{label}{kind}",
-                    f"memory of a sleeping thread, {label} stack" + (", --compact" if kind else ""),
-                    "bytes",
-                    "sleeping_threads",
-                    ["20000", str(size)],
-                    comparators,
-                    environment=environment,
-                    note="with GLIBC_TUNABLES=" + environment["GLIBC_TUNABLES"] + ", natively too" if kind else "",
-                )
-            )
-    table.append(
-        Row(
-            "start-true",
-            "start-up of /bin/true",
-            "ms",
-            "start_up",
-            [count(500), "/bin/true"],
-            compare="difference",
-            preload_by_argument=True,
-            pinned=True,
-        )
-    )
-    table.append(
-        Row(
-            "start-python",
-            "start-up of python3 -c pass",
-            "ms",
-            "start_up",
-            [count(50), python, "-I", "-S", "-c", "pass"],
-            compare="difference",
-            preload_by_argument=True,
-            pinned=True,
-            note="with -I -S: without site packages, which take longer than the interpreter",
-        )
-    )
-    table.append(
-        Row(
-            "first-thread",
-            "first thread of a process, created and joined (grivet: with activation)",
-            "ms",
-            "first_thread",
-            [],
-            compare="difference",
-            pinned=True,
-        )
-    )
-    table.append(
-        Row(
-            "spawned-call",
-            "call spawned by a rule, and its end, 1,000 at most at once",
-            "ns",
-            "spawned_calls",
-            [count(1_000_000)],
-            pinned=True,
-            alone=True,
-            environment={
-                "GRIVET_SPAWN": "quick",
-                "GRIVET_JOIN": "all_done",
-                "GRIVET_LIMIT": "1000",
-                "GLIBC_TUNABLES": "glibc.pthread.stack_cache_size=17179869184",
-            },
-            note="with GLIBC_TUNABLES=glibc.pthread.stack_cache_size=17179869184, as `grivet run --spawn` sets it",
-        )
-    )
-    for size, label in ((64 * KIB, "64K"), (8 * MIB, "8M")):
-        table.append(
-            Row(
-                f"threads-100000-{label}",
-                f"100,000 threads at once, {label} stacks, beyond their sleep of 3 s",
-                "s",
-                "many_threads",
-                ["100000", "3", str(size)],
-                subtract=3.0,
-                settle=True,
-            )
-        )
-    table.append(
-        Row(
-            "threads-1000000",
-            "1,000,000 threads at once, 64K stacks, their sleep of 8 s included",
-            "s",
-            "many_threads",
-            ["1000000", "8", str(64 * KIB)],
-            limit=120,
-            alone=True,
-            settle=True,
-            long=True,
-        )
-    )
-    return table
+def divided(quick: bool):
+    """The function that makes the counts of timed loops: as given, or with `quick` a fifth; as text, for a command."""
+    return lambda full: str(full // 5 if quick else full)

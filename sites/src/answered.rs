@@ -24,6 +24,7 @@ const ANSWERED: &[u32] = &[
     24,  // sched_yield
     26,  // msync
     28,  // madvise
+    32,  // dup
     33,  // dup2
     34,  // pause
     35,  // nanosleep
@@ -34,6 +35,7 @@ const ANSWERED: &[u32] = &[
     45,  // recvfrom
     46,  // sendmsg
     47,  // recvmsg
+    48,  // shutdown
     53,  // socketpair
     54,  // setsockopt
     56,  // clone
@@ -107,6 +109,7 @@ const ANSWERED: &[u32] = &[
     306, // syncfs
     307, // sendmmsg
     308, // setns
+    318, // getrandom
     322, // execveat
     326, // copy_file_range
     327, // preadv2

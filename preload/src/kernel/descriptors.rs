@@ -7,7 +7,7 @@ use crate::arch::Frame;
 use crate::arch::x86_64::user_memory as user;
 use crate::raw;
 use crate::sched::descriptors::watches::NO_WATCH;
-use crate::sched::descriptors::{Direction, Kind, place_of};
+use crate::sched::descriptors::{Direction, Kind, NO_PEER, place_of};
 use crate::sched::task::{NONE, TaskId};
 use crate::sched::worker::Worker;
 use linux_raw_sys::general::{F_DUPFD_CLOEXEC, F_GETFD};
@@ -16,7 +16,10 @@ use syscalls::{Errno, Sysno};
 /// Where grivet's own descriptors are put, if the limit (RLIMIT_NOFILE) allows: out of the way of the program's.
 const OUT_OF_THE_WAY: [usize; 4] = [1000, 200, 50, 3];
 
+const F_DUPFD: usize = 0;
+const F_DUPFD_CLOSE_ON_EXEC: usize = F_DUPFD_CLOEXEC as usize;
 const F_SETFL: usize = 4;
+const O_DIRECT: usize = 0o40000;
 const CLOSE_RANGE_CLOEXEC: u32 = 4;
 const FIONBIO: usize = 0x5421;
 const SOL_SOCKET: i32 = 1;
@@ -67,6 +70,12 @@ pub fn close_private(worker: &mut Worker, fd: i32) {
 /// The program is about to close `fd`: nothing is known of the number any more.
 fn leave(worker: &mut Worker, fd: i32) {
     worker.signal_files.forget(fd);
+    let Some(entry) = worker.descriptors.get(fd) else { return };
+    if entry.peer != NO_PEER {
+        // Whoever waits at the other end may be told of the end, once it is closed.
+        let peer = entry.peer;
+        super::io::became_ready(worker, peer, Direction::Read.bit() | Direction::Write.bit(), false);
+    }
     let Some(entry) = worker.descriptors.get(fd) else { return };
     if entry.has_waiters() {
         move_waiters(worker, fd);
@@ -147,6 +156,7 @@ pub fn duplicate_to(worker: &mut Worker, call: &mut Frame) -> Outcome {
     if old == new || !is_open || worker.descriptors.is_private(old) {
         return if worker.descriptors.is_private(old) { Outcome::Done(error(Errno::EBADF)) } else { Outcome::Pass };
     }
+    worker.descriptors.share(old);
     give_way(worker, new);
     leave(worker, new);
     super::identity::close(worker, new);
@@ -237,13 +247,37 @@ pub fn make_pair(worker: &mut Worker, call: &mut Frame, number: Sysno) -> Outcom
         }
     }
     worker.descriptors.pair(ends[0], ends[1]);
+    // Packets (O_DIRECT) are not for handing over.
+    let is_plain = kind != Kind::Datagram && flags as usize & O_DIRECT == 0;
+    for fd in ends {
+        if let Some(entry) = worker.descriptors.entry(fd) {
+            entry.is_exact = is_plain;
+            entry.may_be_shared = !is_plain;
+        }
+    }
     Outcome::Done(answer)
+}
+
+/// dup(2): a second number for the same file.
+pub fn duplicate_any(worker: &mut Worker, call: &mut Frame) -> Outcome {
+    worker.descriptors.share(call.rdi as i32);
+    Outcome::Pass
+}
+
+/// shutdown(2): what is written from now on, if anything, is for the kernel to judge.
+pub fn shutdown(worker: &mut Worker, call: &mut Frame) -> Outcome {
+    worker.descriptors.share(call.rdi as i32);
+    Outcome::Pass
 }
 
 /// fcntl(2), as far as it changes what is known of files.
 #[inline]
 pub fn fcntl(worker: &mut Worker, call: &mut Frame) -> Outcome {
-    if call.rsi as usize == F_SETFL {
+    let command = call.rsi as usize;
+    if command == F_SETFL && call.rdx as usize & O_DIRECT != 0 || matches!(command, F_DUPFD | F_DUPFD_CLOSE_ON_EXEC) {
+        worker.descriptors.share(call.rdi as i32);
+    }
+    if command == F_SETFL {
         worker.descriptors.flags_epoch = worker.descriptors.flags_epoch.wrapping_add(1);
     }
     if worker.descriptors.is_private(call.rdi as i32) {

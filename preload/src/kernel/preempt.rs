@@ -48,6 +48,8 @@ pub struct Preemption {
     quiet: u32,
     /// Switches that there had been at the last tick.
     at_last_tick: u64,
+    /// Switches that there had been when a task last had its whole slice.
+    last_slice: u64,
     slice_over: bool,
     said: bool,
 }
@@ -60,6 +62,7 @@ impl Preemption {
             forbidden: false,
             quiet: 0,
             at_last_tick: 0,
+            last_slice: 0u64.wrapping_sub(1 << 32),
             slice_over: false,
             said: false,
         }
@@ -68,6 +71,14 @@ impl Preemption {
     /// Tasks switch only where they block, from now on: spawn rules are in force.
     pub fn forbid(&mut self) {
         self.forbidden = true;
+    }
+
+    /// Whether a task that gives way where it need not is back soon: no task has had a whole slice for a while, and tasks may switch
+    /// where they do not block.
+    #[inline(always)]
+    pub fn is_calm(&self, switches: u64) -> bool {
+        const A_WHILE: u64 = 10_000;
+        !self.forbidden && switches.wrapping_sub(self.last_slice) > A_WHILE
     }
 
     /// Starts the slices, unless they run.
@@ -132,7 +143,11 @@ impl Preemption {
                 self.set(0);
             }
         }
-        core::mem::replace(&mut self.at_last_tick, switches) == switches
+        let has_had_slice = core::mem::replace(&mut self.at_last_tick, switches) == switches;
+        if has_had_slice {
+            self.last_slice = switches;
+        }
+        has_had_slice
     }
 
     /// Notes that the running task has had its slice.

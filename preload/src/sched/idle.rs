@@ -38,7 +38,7 @@ impl Worker {
         }
         let waits_for_files = self.waits_for_files();
         if waits_for_files {
-            io::register_due(self);
+            io::register_all(self);
         }
         if !self.descriptors.stand_ins.is_empty() {
             descriptors::close_stand_ins(self);

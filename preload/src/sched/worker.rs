@@ -230,6 +230,10 @@ impl Worker {
     #[cold]
     fn schedule_after_look(&mut self) -> Resume {
         loop {
+            if self.attention.load(Ordering::Relaxed) != 0 {
+                // Attempts that could wait are not made before the signals have been looked after.
+                kernel::signal::look_after(self);
+            }
             if self.until_look <= 1 || self.has_not_looked_for_long() {
                 self.look_around();
             }

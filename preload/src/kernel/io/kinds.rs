@@ -49,7 +49,7 @@ fn find_out(worker: &mut Worker, fd: i32) -> Kind {
         S_IFBLK => Kind::SynchronousDisk,
         S_IFDIR | S_IFLNK => Kind::Direct,
         S_IFCHR => {
-            if poller::is_pollable(fd) { Kind::Other } else { Kind::Direct }
+            if poller::is_pollable(fd) { Kind::Other } else { Kind::Memory }
         }
         _ => Kind::Event,
     };

@@ -2,7 +2,7 @@
 //! through; recvmmsg(2) and sendmmsg(2) until all messages are.
 
 use super::transfer::{MOST_BYTES, Part, Parts, bytes_of, claim_broken_pipe};
-use super::{Attempt, Call, EAGAIN, is_drained, is_ready, kinds, took, would_block, wrote};
+use super::{Attempt, Call, EAGAIN, begins_to_read, hand_over, is_drained, is_ready, kinds, took, would_block, wrote};
 use crate::arch::x86_64::user_memory as user;
 use crate::kernel::pool::Job;
 use crate::kernel::time;
@@ -124,9 +124,11 @@ pub fn receive(worker: &mut Worker, call: &Call) -> Attempt {
     let flags = flags_of(call);
     let kind = kinds::of(worker, call.fd);
     if flags & (MSG_DONTWAIT | MSG_ERRQUEUE) != 0 || !kind.is_socket() {
+        worker.descriptors.lose_count(call.fd);
         return Attempt::Pass;
     }
     let is_plain = flags & MSG_PEEK == 0;
+    begins_to_read(worker, call);
     if has_mark(worker, call.fd) && is_plain && flags & MSG_WAITALL == 0 {
         let room = if call.number == Sysno::recvfrom { call.arguments[2] } else { all_bytes(call.arguments[1]) };
         if let Some(block) = below_mark(worker, call, room) {
@@ -150,8 +152,12 @@ pub fn receive(worker: &mut Worker, call: &Call) -> Attempt {
         if answer <= 0 {
             return Attempt::Done(if done > 0 { done as isize } else { answer });
         }
-        if is_plain && kind.is_stream() && asked != 0 {
-            took(worker, call.fd, asked, answer);
+        if is_plain && kind.is_stream() {
+            if asked != 0 {
+                took(worker, call.fd, asked, answer);
+            } else {
+                worker.descriptors.lose_count(call.fd);
+            }
         }
         let total = done + answer as usize;
         let all = match call.number {
@@ -270,6 +276,14 @@ fn receive_all(worker: &mut Worker, call: &Call) -> Attempt {
     }
 }
 
+/// A message with control data may carry descriptors to another process: all private pairs are taken to be known there.
+fn pass_on_descriptors(worker: &mut Worker, address: usize) {
+    // SAFETY: struct msghdr is plain integers.
+    if unsafe { user::read::<Header>(address) }.is_ok_and(|header| header.control_length != 0) {
+        worker.descriptors.share_all();
+    }
+}
+
 /// Nothing is there. A datagram socket that was shut down for reading says so only to a call that waits: it ends.
 pub fn block_or_end(worker: &mut Worker, call: &Call, kind: Kind) -> Attempt {
     let ended = worker.descriptors.get(call.fd).is_some_and(|entry| entry.ended);
@@ -285,8 +299,29 @@ pub fn block_or_end(worker: &mut Worker, call: &Call, kind: Kind) -> Attempt {
 pub fn send(worker: &mut Worker, call: &Call) -> Attempt {
     let flags = flags_of(call);
     let kind = kinds::of(worker, call.fd);
+    if call.number == Sysno::sendmsg && kind == Kind::Stream {
+        // It may pass descriptors on.
+        worker.descriptors.lose_count(call.fd);
+        pass_on_descriptors(worker, call.arguments[1]);
+    }
     if flags & MSG_DONTWAIT != 0 || !kind.is_socket() {
+        if kind == Kind::Stream {
+            worker.descriptors.lose_count(call.fd);
+        }
         return Attempt::Pass;
+    }
+    if call.number == Sysno::sendto && kind == Kind::Stream && flags & !MSG_NOSIGNAL == 0 && call.arguments[4] == 0 {
+        if hand_over::should_wait_for_reader(worker, call) {
+            return Attempt::Again;
+        }
+        let count = call.arguments[2].min(MOST_BYTES);
+        if worker.tasks[call.id].expected == 0 {
+            let given = hand_over::give(worker, call.fd, call.arguments[1], count);
+            if given == count && count > 0 {
+                return Attempt::Done(given as isize);
+            }
+            worker.tasks[call.id].expected = given as u32;
+        }
     }
     loop {
         let done = worker.tasks[call.id].expected as usize;

@@ -9,6 +9,7 @@
 
 pub mod connection;
 pub mod events;
+mod hand_over;
 pub mod kinds;
 pub mod message;
 pub mod queue;
@@ -69,12 +70,14 @@ const EAGAIN: isize = -11;
 #[inline]
 pub fn begin(worker: &mut Worker, frame: &mut Frame, number: Sysno) -> Outcome {
     if worker.is_single() {
+        worker.descriptors.lose_count(frame.rdi as i32);
         return Outcome::Pass;
     }
     let id = worker.current;
     let arguments = frame.arguments();
     let call = Call { id, number, arguments, fd: arguments[0] as i32, is_first: true };
     worker.tasks[id].expected = 0;
+    worker.tasks[id].bitset = 0;
     match attempt(worker, &call) {
         Attempt::Done(result) => {
             events::restore_mask(worker, id);
@@ -114,25 +117,31 @@ fn attempt(worker: &mut Worker, call: &Call) -> Attempt {
 
 /// The running task's call would wait for `fd`: it parks, unless the program wants to be told so instead.
 fn wait_for(worker: &mut Worker, frame: &mut Frame, call: &Call, fd: i32, direction: Direction) -> Outcome {
-    let id = call.id;
-    let deadline = match events::deadline(worker, call, fd, direction) {
-        Ok(deadline) => deadline,
-        Err(errno) => return Outcome::Done(error(errno)),
-    };
     if worker.descriptors.entry(fd).is_none() {
         return Outcome::Pass;
     }
-    if let Some(deadline) = deadline {
-        if worker.timers.insert(id, deadline).is_err() {
-            return Outcome::Done(error(Errno::ENOMEM));
-        }
-        worker.tasks[id].deadline = deadline.max(1);
+    if let Err(errno) = set_deadline(worker, call, fd, direction) {
+        return Outcome::Done(error(errno));
     }
     park(worker, frame);
-    queue_up(worker, id, fd, direction, false);
+    begin_to_wait(worker, call, fd, direction);
+    Outcome::Switch
+}
+
+/// Notes when the wait ends, if it does by itself.
+fn set_deadline(worker: &mut Worker, call: &Call, fd: i32, direction: Direction) -> Result<(), Errno> {
+    if let Some(deadline) = events::deadline(worker, call, fd, direction)? {
+        worker.timers.insert(call.id, deadline).map_err(|_| Errno::ENOMEM)?;
+        worker.tasks[call.id].deadline = deadline.max(1);
+    }
+    Ok(())
+}
+
+/// A parked task waits for the first time in its call.
+fn begin_to_wait(worker: &mut Worker, call: &Call, fd: i32, direction: Direction) {
+    queue_up(worker, call.id, fd, direction, false);
     worker.stats.parks_io += 1;
     events::lend_mask(worker, call);
-    Outcome::Switch
 }
 
 fn park(worker: &mut Worker, frame: &mut Frame) {
@@ -146,7 +155,11 @@ fn queue_up(worker: &mut Worker, id: TaskId, fd: i32, direction: Direction, at_f
     worker.descriptors.enter(&mut worker.tasks, id, fd, direction, at_front);
     let Some(entry) = worker.descriptors.get(fd) else { return };
     if entry.watched & direction.bit() == 0 || entry.assumed & direction.bit() != 0 {
-        worker.descriptors.make_due(fd);
+        if worker.descriptors.is_private_pair(fd) {
+            worker.descriptors.make_due_when_idle(fd);
+        } else {
+            worker.descriptors.make_due(fd);
+        }
     }
 }
 
@@ -168,7 +181,8 @@ pub fn retry(worker: &mut Worker, id: TaskId) -> bool {
     let key = worker.tasks[id].key;
     let place = (key != 0).then(|| place_of(key));
     let fd = place.map_or(arguments[0] as i32, |(fd, _)| fd);
-    let call = Call { id, number, arguments, fd, is_first: false };
+    // Put off before it had begun to wait: as if it was made now.
+    let call = Call { id, number, arguments, fd, is_first: place.is_none() };
     match attempt(worker, &call) {
         Attempt::Done(result) => {
             worker.frame_of(id).answer(result);
@@ -177,8 +191,17 @@ pub fn retry(worker: &mut Worker, id: TaskId) -> bool {
         }
         Attempt::Pass => over(worker, id),
         Attempt::Block(fd, direction) => {
+            if call.is_first && set_deadline(worker, &call, fd, direction).is_err() {
+                worker.frame_of(id).answer(error(Errno::ENOMEM));
+                over(worker, id);
+                return true;
+            }
             worker.tasks[id].state = State::Parked;
-            queue_up(worker, id, fd, direction, true);
+            if call.is_first {
+                begin_to_wait(worker, &call, fd, direction);
+            } else {
+                queue_up(worker, id, fd, direction, true);
+            }
             return false;
         }
         Attempt::Again => {
@@ -280,8 +303,11 @@ fn took(worker: &mut Worker, fd: i32, asked: usize, got: isize) {
         return;
     }
     let has_peer = entry.peer != NO_PEER;
+    let mut has_room = false;
     if has_peer {
         entry.level = entry.level.saturating_sub(got as u32);
+        // Half empty: the writers may go on, without the poller.
+        has_room = entry.full != 0 && entry.level <= entry.full / 2;
     }
     if (got as usize) < asked {
         if entry.kind == Kind::Tcp && entry.watched & READ != 0 {
@@ -291,6 +317,19 @@ fn took(worker: &mut Worker, fd: i32, asked: usize, got: isize) {
         }
     } else if has_peer && entry.level == 0 {
         entry.assumed |= READ;
+    }
+    if has_room {
+        entry.full = 0;
+        let peer = entry.peer;
+        became_ready(worker, peer, Direction::Write.bit(), false);
+    }
+}
+
+/// A task reads again from a pair.
+#[inline(always)]
+fn begins_to_read(worker: &mut Worker, call: &Call) {
+    if let Some(entry) = worker.descriptors.get_mut(call.fd) {
+        entry.was_served = false;
     }
 }
 
@@ -314,6 +353,13 @@ fn would_block(worker: &mut Worker, call: &Call, direction: Direction) -> Attemp
         }
         if direction == Direction::Read {
             entry.level = 0;
+            // The kernel has just said that it is empty.
+            entry.is_exact = entry.peer != NO_PEER && !entry.may_be_shared;
+        } else if entry.peer != NO_PEER {
+            let peer = entry.peer;
+            if let Some(other) = worker.descriptors.get_mut(peer) {
+                other.full = other.level;
+            }
         }
     }
     if call.is_first && kinds::is_nonblocking(worker, call.fd) {
@@ -397,8 +443,15 @@ pub fn open_poller(worker: &mut Worker) -> Result<(), Errno> {
     Ok(())
 }
 
+/// Tells the poller of all files that tasks wait for, before the worker sleeps.
+pub fn register_all(worker: &mut Worker) {
+    let more = core::mem::take(&mut worker.descriptors.due_when_idle);
+    worker.descriptors.due.extend(more);
+    register_due(worker);
+}
+
 /// Tells the poller of all files that tasks have begun to wait for.
-pub fn register_due(worker: &mut Worker) {
+fn register_due(worker: &mut Worker) {
     while let Some(fd) = worker.descriptors.due.pop() {
         let Some(entry) = worker.descriptors.get_mut(fd) else { continue };
         entry.is_due = false;

@@ -23,10 +23,13 @@ pub fn transfer(worker: &mut Worker, call: &Call) -> Attempt {
         _ if kinds::flags(first as i32) & O_ACCMODE == O_RDONLY => (Some(first as i32), None, Some((3, call.arguments[3]))),
         _ => (None, Some(first as i32), Some((3, call.arguments[3]))),
     };
+    let ends = [(input, Direction::Read), (output, Direction::Write)];
+    for (fd, _) in ends {
+        worker.descriptors.share(fd.unwrap_or(-1));
+    }
     if flags_at.is_some_and(|(_, flags)| flags & SPLICE_F_NONBLOCK != 0) {
         return Attempt::Pass;
     }
-    let ends = [(input, Direction::Read), (output, Direction::Write)];
     for (fd, _) in ends {
         if fd.is_some_and(|fd| matches!(kinds::of(worker, fd), Kind::Unknown | Kind::Private)) {
             return Attempt::Pass;
@@ -48,7 +51,7 @@ pub fn transfer(worker: &mut Worker, call: &Call) -> Attempt {
     } else {
         arguments[3] -= done;
     }
-    let is_pipe = |worker: &mut Worker, fd| matches!(kinds::of(worker, fd), Kind::Pipe | Kind::Disk | Kind::Direct);
+    let is_pipe = |worker: &mut Worker, fd| matches!(kinds::of(worker, fd), Kind::Pipe | Kind::Disk | Kind::Direct | Kind::Memory);
     let only_pipes = ends.iter().all(|(fd, _)| fd.is_none_or(|fd| is_pipe(worker, fd)));
     let answer = if !only_pipes || flags_at.is_none() {
         // SAFETY: the program's own call.
@@ -86,14 +89,14 @@ pub fn transfer(worker: &mut Worker, call: &Call) -> Attempt {
 /// Whether the kernel may wait for `fd`.
 fn can_wait(worker: &mut Worker, fd: i32) -> bool {
     let kind = kinds::of(worker, fd);
-    !matches!(kind, Kind::Disk | Kind::SynchronousDisk | Kind::Direct) && !kinds::is_nonblocking(worker, fd)
+    !matches!(kind, Kind::Disk | Kind::SynchronousDisk | Kind::Direct | Kind::Memory) && !kinds::is_nonblocking(worker, fd)
 }
 
 /// The end that has to be waited for, if one has and the program has not made it non-blocking.
 fn not_ready(worker: &mut Worker, call: &Call, ends: &[(Option<i32>, Direction); 2]) -> Option<Attempt> {
     for &(fd, direction) in ends {
         let Some(fd) = fd else { continue };
-        let waits = !matches!(kinds::of(worker, fd), Kind::Disk | Kind::SynchronousDisk | Kind::Direct);
+        let waits = !matches!(kinds::of(worker, fd), Kind::Disk | Kind::SynchronousDisk | Kind::Direct | Kind::Memory);
         if waits && !is_ready(fd, direction) {
             let one = Call { fd, ..*call };
             return Some(would_block(worker, &one, direction));

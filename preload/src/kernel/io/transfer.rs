@@ -2,7 +2,7 @@
 //! has for it (MSG_DONTWAIT, RWF_NOWAIT); on other files that poll(2) knows, poll is asked first. What a disk has in its
 //! cache is read at once, and the rest by a kernel thread of the pool.
 
-use super::{Attempt, Call, EAGAIN, is_drained, is_ready, kinds, message, took, would_block, wrote};
+use super::{Attempt, Call, EAGAIN, begins_to_read, hand_over, is_drained, is_ready, kinds, message, took, would_block, wrote};
 use crate::arch::x86_64::user_memory as user;
 use crate::kernel::error;
 use crate::kernel::pool::Job;
@@ -18,6 +18,8 @@ const MSG_DONTWAIT: usize = 0x40;
 const MSG_NOSIGNAL: usize = 0x4000;
 /// MAX_RW_COUNT: no call transfers more.
 pub const MOST_BYTES: usize = 0x7fff_f000;
+/// TASK_SIZE: no buffer ends above.
+const END: usize = 0x7fff_ffff_f000;
 /// UIO_MAXIOV.
 const MOST_PARTS: usize = 1024;
 /// "At the file's own position", for preadv2(2).
@@ -101,8 +103,6 @@ fn is_plain(call: &Call) -> bool {
 
 /// Whether the kernel answers the call at once, with an error or without anything to do.
 fn is_for_kernel(call: &Call) -> bool {
-    /// TASK_SIZE: no buffer ends above.
-    const END: usize = 0x7fff_ffff_f000;
     let [_, address, count, ..] = call.arguments;
     is_positioned(call)
         || count == 0
@@ -129,10 +129,12 @@ pub fn read(worker: &mut Worker, call: &Call) -> Attempt {
     match kind {
         Kind::Private => return Attempt::Done(error(Errno::EBADF)),
         Kind::Unknown | Kind::Direct => return Attempt::Pass,
+        Kind::Memory => return read_memory(call),
         Kind::Disk | Kind::SynchronousDisk => return read_disk(worker, call),
         _ => {}
     }
     if is_for_kernel(call) {
+        worker.descriptors.lose_count(call.fd);
         return Attempt::Pass;
     }
     if kind == Kind::Other {
@@ -144,6 +146,7 @@ pub fn read(worker: &mut Worker, call: &Call) -> Attempt {
             return Attempt::Done(given as isize);
         }
     }
+    begins_to_read(worker, call);
     if is_drained(worker, call) {
         return Attempt::Block(call.fd, Direction::Read);
     }
@@ -182,6 +185,7 @@ pub fn read(worker: &mut Worker, call: &Call) -> Attempt {
 /// The kernel has no RWF_NOWAIT for this kind of file (pipes before Linux 6.4, inotify).
 #[cold]
 fn becomes_other(worker: &mut Worker, call: &Call, direction: Direction) -> Attempt {
+    worker.descriptors.share(call.fd);
     if flags(call) != 0 {
         // It may be the program's own flags that are not supported.
         return Attempt::Pass;
@@ -236,11 +240,12 @@ pub fn write(worker: &mut Worker, call: &Call) -> Attempt {
     let kind = kinds::of(worker, call.fd);
     match kind {
         Kind::Private => return Attempt::Done(error(Errno::EBADF)),
-        Kind::Unknown | Kind::Direct | Kind::Disk => return Attempt::Pass,
+        Kind::Unknown | Kind::Direct | Kind::Memory | Kind::Disk => return Attempt::Pass,
         Kind::SynchronousDisk => return Attempt::Elsewhere(Job::whole(call.number, call.arguments)),
         _ => {}
     }
     if is_for_kernel(call) {
+        worker.descriptors.lose_count(call.fd);
         return Attempt::Pass;
     }
     if matches!(kind, Kind::Event | Kind::Other) {
@@ -248,6 +253,18 @@ pub fn write(worker: &mut Worker, call: &Call) -> Attempt {
     }
     if is_plain(call) {
         count = count.min(MOST_BYTES);
+        if kind.is_stream() {
+            if hand_over::should_wait_for_reader(worker, call) {
+                return Attempt::Again;
+            }
+            if worker.tasks[call.id].expected == 0 {
+                let given = hand_over::give(worker, call.fd, address, count);
+                if given == count {
+                    return Attempt::Done(given as isize);
+                }
+                worker.tasks[call.id].expected = given as u32;
+            }
+        }
     }
     loop {
         let done = worker.tasks[call.id].expected as usize;
@@ -362,6 +379,52 @@ pub fn claim_broken_pipe(call: &Call, answer: isize) {
     }
 }
 
+/// A read from a device that always has something to give, such as /dev/zero. The kernel cuts it short when a signal comes, and grivet's
+/// ticks are signals: the program must not notice.
+fn read_memory(call: &Call) -> Attempt {
+    let [_, address, count, ..] = call.arguments;
+    if !is_plain(call) {
+        return Attempt::Pass;
+    }
+    let read = |done: usize| {
+        let arguments = [call.fd as usize, address + done, count - done, 0, 0, 0];
+        // SAFETY: the program's own buffer.
+        unsafe { raw::call(Sysno::read as u32, arguments) }
+    };
+    whole(count, read)
+}
+
+/// getrandom(2), likewise.
+pub fn random(arguments: [usize; 6]) -> isize {
+    let [address, count, flags, ..] = arguments;
+    let read = |done: usize| {
+        // SAFETY: the program's own buffer.
+        unsafe { raw::call(Sysno::getrandom as u32, [address + done, count - done, flags, 0, 0, 0]) }
+    };
+    match whole(count, read) {
+        Attempt::Done(answer) => answer,
+        _ => EINTR,
+    }
+}
+
+/// Calls `read`, which is told what was read already, until `count` bytes are there or no more come.
+fn whole(count: usize, read: impl Fn(usize) -> isize) -> Attempt {
+    let mut done = 0;
+    loop {
+        let answer = read(done);
+        if answer == EINTR {
+            continue;
+        }
+        if answer <= 0 {
+            return Attempt::Done(if done > 0 { done as isize } else { answer });
+        }
+        done += answer as usize;
+        if done >= count.min(MOST_BYTES) {
+            return Attempt::Done(done as isize);
+        }
+    }
+}
+
 /// A read from a disk: what is in the cache at once, the rest by the pool.
 #[inline(never)]
 fn read_disk(worker: &mut Worker, call: &Call) -> Attempt {
@@ -369,8 +432,11 @@ fn read_disk(worker: &mut Worker, call: &Call) -> Attempt {
     let (base, length) = (address, count);
     let part = Part { base, length };
     let is_single = matches!(call.number, Sysno::read | Sysno::pread64);
-    if !is_single || (count as isize) <= 0 {
+    if !is_single {
         return read_disk_parts(worker, call);
+    }
+    if count == 0 || address.checked_add(count).is_none_or(|end| end > END) {
+        return Attempt::Pass;
     }
     let position = if call.number == Sysno::read { OWN_POSITION } else { position };
     if call.number == Sysno::pread64 && (position as isize) < 0 {

@@ -189,9 +189,14 @@ fn will_restart(worker: &Worker, id: TaskId, number: Sysno) -> bool {
 
 /// A signal has come for a task whose call the pool makes: the call is broken off, and the signal follows when it has ended.
 pub fn interrupt(worker: &mut Worker, id: TaskId) {
-    if let Some(slot) = worker.pool.tasks.iter().position(|task| task.is_some_and(|(owner, _)| owner == id)) {
-        threads::interrupt(slot, worker.pid);
+    let is_owners = |task: &Option<(TaskId, Job)>| task.is_some_and(|(owner, _)| owner == id);
+    if let Some(slot) = worker.pool.tasks.iter().position(is_owners) {
+        // What ends by itself is not interrupted, as natively a wait for a disk is not.
+        if worker.pool.tasks[slot].is_some_and(|(_, job)| elsewhere::waits_for_others(job.number)) {
+            threads::interrupt(slot, worker.pid);
+        }
     } else if let Some(place) = worker.pool.line.iter().position(|&(owner, _)| owner == id)
+        && elsewhere::waits_for_others(worker.pool.line[place].1.number)
         && let Some((_, job)) = worker.pool.line.remove(place)
     {
         finish(worker, id, &job, error(Errno::EINTR));

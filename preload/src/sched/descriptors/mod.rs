@@ -35,6 +35,8 @@ pub enum Kind {
     Unknown,
     /// Never keeps anyone waiting, or can't be asked: the kernel makes the program's own call.
     Direct,
+    /// A device that is always ready: /dev/zero, /dev/urandom.
+    Memory,
     /// A file on a disk: its cache can be asked (RWF_NOWAIT), its disk can't.
     Disk,
     /// The same, but what is written goes to the disk at once (O_DIRECT, O_SYNC).
@@ -109,6 +111,12 @@ pub struct Descriptor {
     pub peer: i32,
     /// Bytes that were put into the other end and not taken out here, as far as was seen.
     pub level: u32,
+    /// `level` is what the kernel holds, to the byte: all that was written and read since it was empty was seen.
+    pub is_exact: bool,
+    /// A reader was given bytes by hand and has not read again since.
+    pub was_served: bool,
+    /// The same when a writer last found no room.
+    pub full: u32,
     /// Bytes that a receive waits for (SO_RCVLOWAT), if the program has set it.
     pub low_water: u32,
 }
@@ -136,6 +144,9 @@ impl Descriptor {
             watches: NO_WATCH,
             peer: NO_PEER,
             level: 0,
+            is_exact: false,
+            was_served: false,
+            full: 0,
             low_water: 0,
         }
     }
@@ -168,6 +179,8 @@ pub struct Descriptors {
     pub watches: Watches,
     /// Numbers that the poller must be told of before it is used next.
     pub due: Vec<i32>,
+    /// The same, before the worker sleeps only: both ends are ours, and the poller is most probably not needed.
+    pub due_when_idle: Vec<i32>,
     /// Numbers that the poller refuses and tasks wait for.
     pub unwatchable: Vec<i32>,
     /// Duplicates that stand in for numbers which the program closed while tasks waited for them.
@@ -190,6 +203,7 @@ impl Descriptors {
             table: Vec::new(),
             watches: Watches::new(),
             due: Vec::new(),
+            due_when_idle: Vec::new(),
             unwatchable: Vec::new(),
             stand_ins: Vec::new(),
             pipes: Vec::new(),
@@ -267,6 +281,42 @@ impl Descriptors {
         }
     }
 
+    /// Whether both ends of the pipe or socket pair that `fd` is an end of are known, and no other process or number has one.
+    #[inline(always)]
+    pub fn is_private_pair(&self, fd: i32) -> bool {
+        self.get(fd).is_some_and(|entry| {
+            entry.peer != NO_PEER
+                && !entry.may_be_shared
+                && self.get(entry.peer).is_some_and(|other| !other.may_be_shared && other.peer == fd)
+        })
+    }
+
+    /// `fd`, or its file, gets another number or is used past grivet: what goes through it will not all be seen.
+    pub fn share(&mut self, fd: i32) {
+        let Some(entry) = self.get_mut(fd) else { return };
+        entry.may_be_shared = true;
+        entry.is_exact = false;
+        let peer = entry.peer;
+        if let Some(other) = self.get_mut(peer) {
+            other.may_be_shared = true;
+            other.is_exact = false;
+        }
+    }
+
+    /// Bytes go through `fd` that are not counted.
+    #[inline(always)]
+    pub fn lose_count(&mut self, fd: i32) {
+        if let Some(entry) = self.get_mut(fd)
+            && entry.peer != NO_PEER
+        {
+            entry.is_exact = false;
+            let peer = entry.peer;
+            if let Some(other) = self.get_mut(peer) {
+                other.is_exact = false;
+            }
+        }
+    }
+
     /// What was seen of the pipe or socket pair that `fd` is an end of was wrong: another process has it, too.
     pub fn unpair(&mut self, fd: i32) {
         let Some(entry) = self.get_mut(fd) else { return };
@@ -336,6 +386,17 @@ impl Descriptors {
         }
     }
 
+    /// Puts `fd` into the list of those that the poller must be told of before the worker sleeps.
+    #[inline]
+    pub fn make_due_when_idle(&mut self, fd: i32) {
+        if let Some(entry) = self.get_mut(fd)
+            && !entry.is_due
+        {
+            entry.is_due = true;
+            self.due_when_idle.push(fd);
+        }
+    }
+
     /// Whether a look at the poller could make a task ready.
     #[inline(always)]
     pub fn has_waiters(&self) -> bool {
@@ -367,6 +428,7 @@ impl Descriptors {
         }
         self.watches.clear();
         self.due.clear();
+        self.due_when_idle.clear();
         self.unwatchable.clear();
         self.waiters = 0;
         let stand_ins = core::mem::take(&mut self.stand_ins);
@@ -408,7 +470,7 @@ mod tests {
 
     #[test]
     fn an_entry_is_small() {
-        assert!(size_of::<Descriptor>() <= 48, "{}", size_of::<Descriptor>());
+        assert!(size_of::<Descriptor>() <= 60, "{}", size_of::<Descriptor>());
     }
 
     #[test]

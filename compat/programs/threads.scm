@@ -1,0 +1,31 @@
+;; Guile's threads: garbage collections that stop the others by signal, a lock, a pipe between two threads.
+(use-modules (ice-9 threads))
+
+(define lock (make-mutex))
+(define total 0)
+
+(define (work number)
+  (let loop ((turn 0))
+    (when (< turn 20000)
+      (make-list 30 turn)
+      (loop (+ turn 1))))
+  (with-mutex lock (set! total (+ total number)))
+  (usleep 20000)
+  number)
+
+(define workers (map (lambda (number) (call-with-new-thread (lambda () (work number)))) (iota 20)))
+(display (apply + (map join-thread workers)))
+(newline)
+(display total)
+(newline)
+
+(define ends (pipe))
+(define reader (call-with-new-thread (lambda () (list (read (car ends)) (read (car ends))))))
+(define (send datum)
+  (usleep 10000)
+  (write datum (cdr ends))
+  (display " " (cdr ends))
+  (force-output (cdr ends)))
+(call-with-new-thread (lambda () (send '(a b)) (send 'z)))
+(display (join-thread reader))
+(newline)
