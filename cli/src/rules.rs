@@ -45,7 +45,7 @@ impl Rules {
                 let named = format!("{option} {}", written(&rule));
                 let refused = |reason: String| refusal(program, &named, reason);
                 for function in files.functions(&rule).map_err(refused)? {
-                    if option == "--spawn" && files.elf(&function).is_c_library() && is_reserved(&function.name) {
+                    if files.elf(&function).is_c_library() && is_reserved(&function.name) {
                         return Err(refused(RESERVED.to_owned()));
                     }
                     let same = |(object, address, _): &&(usize, u64, String)| {

@@ -73,6 +73,11 @@ impl Preemption {
         self.forbidden = true;
     }
 
+    /// Whether tasks switch only where they block: spawn rules are in force.
+    pub fn is_forbidden(&self) -> bool {
+        self.forbidden
+    }
+
     /// Whether a task that gives way where it need not is back soon: no task has had a whole slice for a while, and tasks may switch
     /// where they do not block.
     #[inline(always)]

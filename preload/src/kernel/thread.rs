@@ -114,7 +114,12 @@ fn start(worker: &mut Worker, call: &Frame, request: &Request) -> Result<usize, 
         let extra = task.extra();
         (extra.name, extra.affinity) = (name, affinity);
     }
-    worker.make_ready(id);
+    if worker.preemption.is_forbidden() {
+        // With spawn rules a call begins when it is made (`time::TO_NEWEST`).
+        worker.run_queue.push_front(&mut worker.tasks, id);
+    } else {
+        worker.make_ready(id);
+    }
     worker.stats.thread_made(worker.tasks.live - 1);
     worker.preemption.arm();
     Ok(tid as usize)

@@ -40,6 +40,18 @@ impl RunQueue {
         self.length += 1;
     }
 
+    /// Puts `id`, which is in no queue, before all others, and marks it ready.
+    pub fn push_front(&mut self, tasks: &mut Tasks, id: TaskId) {
+        let task = &mut tasks[id];
+        task.state = State::Ready;
+        task.next = self.head;
+        if self.head == NONE {
+            self.tail = id;
+        }
+        self.head = id;
+        self.length += 1;
+    }
+
     /// Takes the task that has waited longest.
     #[inline(always)]
     pub fn pop(&mut self, tasks: &mut Tasks) -> Option<TaskId> {

@@ -8,12 +8,14 @@ use super::entry::{self, Registers, STACK_ARGUMENTS};
 use super::progress;
 use super::rules::{Kind, Rule};
 use crate::arch::x86_64::user_memory as user;
+use crate::kernel::time;
 use crate::report::say;
 use crate::sched::worker::WORKER;
 use crate::symbols::{self, ThreadAttributes};
 use alloc::boxed::Box;
 use core::cell::UnsafeCell;
 use core::ffi::{c_int, c_void};
+use core::mem::MaybeUninit;
 use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use linux_raw_sys::general::{FUTEX_PRIVATE_FLAG, FUTEX_WAIT, FUTEX_WAKE};
 use syscalls::Sysno;
@@ -103,11 +105,33 @@ fn policy() -> &'static Policy {
     unsafe { &*POLICY.0.get() }
 }
 
-/// What to do at a rewritten entry: 0 to go on with the function, 1 to return the rule's value to the caller.
+/// Room for the upper halves of the vector registers, AVX-512 included.
+#[repr(align(64))]
+struct ExtendedArea(MaybeUninit<[u8; 4096]>);
+
+/// What to do at a rewritten entry: 0 to go on with the function, 1 to return the rule's value to the caller. Vector registers come
+/// back whole: the hook has kept their lower halves, and what the C library does to the upper ones is undone here.
 ///
 /// # Safety
 /// Called by the entry hook only, with what it laid on the stack.
 pub unsafe extern "C" fn decide(registers: &Registers, rule: &'static Rule, stack: usize) -> u32 {
+    // SAFETY: a field that does not change after activation.
+    let cpu = unsafe { (*WORKER.get()).cpu };
+    if !cpu.uses_upper_halves() || cpu.extended_size() > size_of::<ExtendedArea>() {
+        return decide_here(registers, rule, stack);
+    }
+    let mut area = ExtendedArea(MaybeUninit::uninit());
+    let place = area.0.as_mut_ptr().cast::<u8>();
+    // SAFETY: the area is aligned and large enough.
+    unsafe { cpu.save_extended(place) };
+    let spawned = decide_here(registers, rule, stack);
+    // SAFETY: it was filled above.
+    unsafe { cpu.load_extended(place) };
+    spawned
+}
+
+#[inline(never)]
+fn decide_here(registers: &Registers, rule: &'static Rule, stack: usize) -> u32 {
     let base = entry::thread_pointer();
     // SAFETY: the thread-local word of the running thread.
     if unsafe { *crate::arch::x86_64::cpu::current_word(base) } == 0 {
@@ -182,6 +206,8 @@ fn spawn(registers: &Registers, rule: &'static Rule, stack: usize, base: u64, in
     let error = make_thread(call.cast());
     if error == 0 {
         progress::changed(ALL.running.load(Ordering::Relaxed), 0);
+        // The call begins at once and has the processor until it waits, while what its caller passed is still there.
+        symbols::system_call(Sysno::sched_yield, [time::TO_NEWEST, 0, 0, 0]);
         return true;
     }
     parent.running.fetch_sub(1, Ordering::Relaxed);

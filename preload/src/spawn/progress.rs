@@ -48,8 +48,9 @@ pub fn changed(running: u32, ended: u64) {
 fn draw(running: u32, done: u64, now: u64) {
     let elapsed = now.saturating_sub(BEGAN.load(Ordering::Relaxed)).max(1);
     let rate = done.saturating_mul(NS_PER_S) / elapsed;
+    let calls = if running == 1 { "call" } else { "calls" };
     let mut line = Text { bytes: [0; 96], length: 0 };
-    let _ = write!(line, "\r\x1b[Kgrivet: {running} calls running, {done} done, {rate} per second");
+    let _ = write!(line, "\r\x1b[Kgrivet: {running} {calls} running, {done} done, {rate} per second");
     let _ = raw::write(STDERR, &line.bytes[..line.length]);
 }
 

@@ -119,6 +119,6 @@ fn progress_is_a_line_on_the_terminal() {
         .env("GRIVET_LIMIT", 5)
         .natively();
     assert_eq!(run.end, End::Exited(0), "{run:#?}");
-    assert_mentions(&run.stdout, &["grivet: ", " calls running, ", "200 done, at most 5 at once"]);
+    assert_mentions(&run.stdout, &["grivet: ", " running, ", "200 done, at most 5 at once"]);
     assert!(run.stdout.ends_with("\r\u{1b}[K"), "the line was not removed: {run:#?}");
 }

@@ -82,3 +82,25 @@ fn registers_that_the_function_keeps_are_kept() {
     let joining = program().env("GRIVET_SPAWN", "libc.so.6:usleep").env("GRIVET_JOIN", "task").without_threads();
     assert_eq!(joining.well_under_grivet().stdout, "all registers kept\n");
 }
+
+#[test]
+fn wide_registers_that_the_function_keeps_are_kept() {
+    let expected = Program::c("spawn/wide_registers_kept").natively().stdout;
+    for (spawn, join, limit) in [("leaf", "", "0"), ("task", "leaf", "0"), ("task,leaf", "", "2")] {
+        let mut program = Program::c("spawn/wide_registers_kept").env("GRIVET_SPAWN", spawn).env("GRIVET_JOIN", join);
+        if limit != "0" {
+            program = program.env("GRIVET_LIMIT", limit);
+        }
+        assert_eq!(program.well_under_grivet().stdout, expected, "--spawn {spawn} --join {join}");
+    }
+}
+
+#[test]
+fn functions_that_the_hook_itself_needs_are_refused() {
+    for join in ["libc.so.6:__errno_location", "libc.so.6:pthread_create"] {
+        let program = Program::c("spawn/two_tasks").env("GRIVET_SPAWN", "blocking_task").env("GRIVET_JOIN", join);
+        let run = program.under_grivet();
+        assert_eq!(run.reports.len(), 1, "{run:#?}");
+        assert_mentions(&run.reports[0], &["needs this function", "running natively"]);
+    }
+}

@@ -21,16 +21,18 @@ pub struct Cpu {
     components: u64,
     /// Bytes of an XSAVE area for them in the compacted format.
     area: usize,
+    /// xgetbv tells which of them are in use.
+    tells_use: bool,
 }
 
 impl Cpu {
     /// Nothing known yet.
-    pub const NONE: Cpu = Cpu { fsgsbase: false, components: 0, area: 0 };
+    pub const NONE: Cpu = Cpu { fsgsbase: false, components: 0, area: 0, tells_use: false };
 
     /// Asks the processor; `hwcap2` is the process's AT_HWCAP2.
     pub fn detect(hwcap2: u64) -> Cpu {
         use core::arch::x86_64::{__cpuid, __cpuid_count};
-        let mut cpu = Cpu { fsgsbase: hwcap2 & HWCAP2_FSGSBASE != 0, components: 0, area: 0 };
+        let mut cpu = Cpu { fsgsbase: hwcap2 & HWCAP2_FSGSBASE != 0, components: 0, area: 0, tells_use: false };
         let osxsave = __cpuid(1).ecx & 1 << 27 != 0;
         if __cpuid(0).eax < 0xd || !osxsave || __cpuid_count(0xd, 1).eax & 1 << 1 == 0 {
             return cpu;
@@ -39,6 +41,7 @@ impl Cpu {
         // SAFETY: OSXSAVE says that xgetbv may be used; register 0 exists.
         unsafe { asm!("xgetbv", in("ecx") 0, out("eax") low, out("edx") high, options(nomem, nostack)) };
         cpu.components = (u64::from(high) << 32 | u64::from(low)) & EXTENDED_COMPONENTS;
+        cpu.tells_use = __cpuid_count(0xd, 1).eax & 1 << 2 != 0;
         cpu.area = 576;
         for component in 2..8 {
             if cpu.components & 1 << component != 0 {
@@ -55,6 +58,22 @@ impl Cpu {
     /// Bytes that `save_extended` needs; 0 if there is nothing to save.
     pub fn extended_size(&self) -> usize {
         if self.components == 0 { 0 } else { self.area }
+    }
+
+    /// Whether vector registers hold anything beyond xmm now, as far as the processor can tell.
+    #[inline(always)]
+    pub fn uses_upper_halves(&self) -> bool {
+        const UPPER: u64 = EXTENDED_COMPONENTS & !1;
+        if self.components & UPPER == 0 {
+            return false;
+        }
+        if !self.tells_use {
+            return true;
+        }
+        let low: u32;
+        // SAFETY: CPUID says that register 1 (XINUSE) may be read.
+        unsafe { asm!("xgetbv", in("ecx") 1, out("eax") low, out("edx") _, options(nomem, nostack)) };
+        u64::from(low) & self.components & UPPER != 0
     }
 
     /// Saves the extended registers to `area`.
