@@ -10,10 +10,14 @@ use crate::options::Options;
 use crate::status::{CHECK_MEANINGS, MEANINGS, Refusal, Status};
 
 /// The environment variables that are not options of `run`, or that users set without `grivet run`.
-const VARIABLES: [(&str, &str); 11] = [
+const VARIABLES: [(&str, &str); 12] = [
     ("GRIVET", "on (the default) or off: whether threads become coroutines."),
     ("GRIVET_STACK", "Default stack size of new threads (--stack)."),
     ("GRIVET_STATS", "1 or 0: whether to print a line of statistics at exit (--stats)."),
+    (
+        "GRIVET_POLLER",
+        "epoll or io_uring: how files are waited for (default epoll; io_uring falls back to epoll where it is forbidden).",
+    ),
     ("GRIVET_SPAWN", "Functions whose calls become tasks: [OBJECT:]SYMBOL[=VALUE], separated by commas (--spawn)."),
     ("GRIVET_JOIN", "Functions that wait for spawned calls: [OBJECT:]SYMBOL, separated by commas (--join)."),
     ("GRIVET_LIMIT", "How many spawned calls may run at once, 1 to 1000000 (--limit)."),

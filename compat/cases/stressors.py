@@ -27,7 +27,8 @@ STRESSORS = {
     "nanosleep": 500,
     "aio": 1000,
 }
-LIMITS = {"mq": "its one thread waits for notifications inside libc, which makes it without pthread_create: it stays the kernel's"}
+# Threads that libc makes for itself do not pass through pthread_create, and the process has no others.
+LIMITS = dict.fromkeys(("mq", "aio"), "its threads are made inside libc, without a call of pthread_create: they stay the kernel's")
 
 
 def stress(stage: Stage, stressor: str) -> None:

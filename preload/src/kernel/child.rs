@@ -2,8 +2,8 @@
 //! the kernel thread lets SIGCHLD in even if every task blocks or ignores it.
 
 use super::pool::{self, Job};
-use super::signal::calls::{catch, release};
 use super::signal::bit;
+use super::signal::calls::{catch, release};
 use super::{Outcome, error};
 use crate::arch::Frame;
 use crate::arch::x86_64::user_memory as user;

@@ -197,9 +197,8 @@ pub fn close_range(worker: &mut Worker, call: &mut Frame) -> Outcome {
     let mut close = |from: u32, to: u32| {
         if from <= to && answer == 0 {
             // SAFETY: the program's own call, on a part of its range.
-            answer = unsafe {
-                raw::call(Sysno::close_range as u32, [from as usize, to as usize, flags as usize, 0, 0, 0])
-            };
+            answer =
+                unsafe { raw::call(Sysno::close_range as u32, [from as usize, to as usize, flags as usize, 0, 0, 0]) };
         }
     };
     for fd in first..end {

@@ -388,7 +388,9 @@ pub fn wait_shared(worker: &mut Worker, timeout: Option<u64>) {
         // Before Linux 5.16 there is no such call: look again and again.
         let pause = timespec(timeout.map_or(SHARED_LOOK, |ns| ns.min(SHARED_LOOK)));
         // SAFETY: no files; the timespec lives across the call.
-        unsafe { idle_call(Sysno::ppoll as u32, [0, 0, &raw const pause as usize, 0, 8, 0], worker.attention.as_ptr()) };
+        unsafe {
+            idle_call(Sysno::ppoll as u32, [0, 0, &raw const pause as usize, 0, 8, 0], worker.attention.as_ptr())
+        };
     }
     check_shared(worker);
 }

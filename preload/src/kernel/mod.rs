@@ -165,7 +165,7 @@ fn answer(worker: &mut Worker, call: &mut Frame) -> Outcome {
             Outcome::Pass => io::begin(worker, call, number),
             answered => answered,
         },
-        Sysno::getrandom => Outcome::Done(io::transfer::random(call.arguments())),
+        Sysno::getrandom => Outcome::Done(io::disk::random(call.arguments())),
         Sysno::wait4 | Sysno::waitid => child::wait(worker, call, number),
         Sysno::close => descriptors::close(worker, call),
         Sysno::dup2 | Sysno::dup3 => descriptors::duplicate_to(worker, call),

@@ -8,9 +8,9 @@ use crate::kernel::io::{complete, lend};
 use crate::kernel::signal::{delivery, held_back};
 use crate::raw;
 use crate::sched::clock::NS_PER_S;
-use crate::sched::idle::timespec;
 use crate::sched::descriptors::Direction;
 use crate::sched::descriptors::watches::{NO_WATCH, WatchId};
+use crate::sched::idle::timespec;
 use crate::sched::task::{State, TaskId, Wait};
 use crate::sched::worker::Worker;
 use linux_raw_sys::general::{__kernel_timespec, POLLIN, POLLOUT, POLLPRI, POLLWRBAND, POLLWRNORM, pollfd};
@@ -147,7 +147,11 @@ fn attempt_once(worker: &Worker, id: TaskId, request: &Request) -> isize {
         Request::Poll(files, count) => {
             // SAFETY: the program's own array; with no time to wait, the kernel writes revents only.
             let ready = unsafe { raw::call(Sysno::ppoll as u32, [files, count, &raw const now as usize, 0, 8, 0]) };
-            if ready >= 0 && worker.signal_files.is_any() { ready + signals_for(worker, id, files, count) } else { ready }
+            if ready >= 0 && worker.signal_files.is_any() {
+                ready + signals_for(worker, id, files, count)
+            } else {
+                ready
+            }
         }
         Request::Select(count, sets) => {
             let mut copies = [[0u8; SET_BYTES]; 3];

@@ -61,8 +61,7 @@ pub fn begin(config: &SpawnConfig<'_>) -> core::result::Result<(), Refused> {
             let of_libc = |function: &grivet_symbols::Function| {
                 files[function.object].loaded.object().is_some_and(|object| object.is_c_library())
             };
-            if let Some(function) = found.iter().find(|function| of_libc(function) && is_reserved(&function.name))
-            {
+            if let Some(function) = found.iter().find(|function| of_libc(function) && is_reserved(&function.name)) {
                 return Err(Refused(format!("{variable}={}: {RESERVED}", function.name)));
             }
             targets.extend(found.into_iter().map(|function| target(&files, function, kind, value, result)));

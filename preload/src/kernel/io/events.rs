@@ -25,7 +25,8 @@ pub fn epoll_wait(worker: &mut Worker, call: &Call) -> Attempt {
         return Attempt::Done(error(Errno::EBADF));
     }
     if call.is_first
-        && (limit(call).is_err() || (call.number != Sysno::epoll_wait && mask != 0 && read_mask(mask, mask_size).is_err()))
+        && (limit(call).is_err()
+            || (call.number != Sysno::epoll_wait && mask != 0 && read_mask(mask, mask_size).is_err()))
     {
         return Attempt::Pass;
     }

@@ -61,9 +61,10 @@ pub fn should_wait_for_reader(worker: &mut Worker, call: &Call) -> bool {
         return false;
     }
     let Some(entry) = worker.descriptors.get(call.fd) else { return false };
-    let is_served = worker.descriptors.get(entry.peer).is_some_and(|other| {
-        other.was_served && other.is_exact && other.level == 0 && other.readers == NONE
-    });
+    let is_served = worker
+        .descriptors
+        .get(entry.peer)
+        .is_some_and(|other| other.was_served && other.is_exact && other.level == 0 && other.readers == NONE);
     let waits = is_served && worker.preemption.is_calm(worker.stats.switches);
     worker.tasks[call.id].bitset += u32::from(waits);
     waits

@@ -7,8 +7,8 @@ use crate::sched::descriptors::{Direction, Kind};
 use crate::sched::poller;
 use crate::sched::worker::Worker;
 use linux_raw_sys::general::{
-    F_GETFL, O_ACCMODE, O_DIRECT, O_DSYNC, O_NONBLOCK, O_WRONLY, S_IFBLK, S_IFCHR, S_IFDIR, S_IFIFO, S_IFLNK, S_IFMT,
-    POLLRDHUP, S_IFREG, S_IFSOCK, pollfd,
+    F_GETFL, O_ACCMODE, O_DIRECT, O_DSYNC, O_NONBLOCK, O_WRONLY, POLLRDHUP, S_IFBLK, S_IFCHR, S_IFDIR, S_IFIFO,
+    S_IFLNK, S_IFMT, S_IFREG, S_IFSOCK, pollfd,
 };
 use syscalls::{Errno, Sysno};
 
@@ -49,7 +49,11 @@ fn find_out(worker: &mut Worker, fd: i32) -> Kind {
         S_IFBLK => Kind::SynchronousDisk,
         S_IFDIR | S_IFLNK => Kind::Direct,
         S_IFCHR => {
-            if poller::is_pollable(fd) { Kind::Other } else { Kind::Memory }
+            if poller::is_pollable(fd) {
+                Kind::Other
+            } else {
+                Kind::Memory
+            }
         }
         _ => Kind::Event,
     };
@@ -84,8 +88,7 @@ pub fn flags(fd: i32) -> u32 {
 fn option<T: Default>(fd: i32, name: usize) -> Result<T, Errno> {
     let mut value = T::default();
     let mut length = size_of::<T>() as u32;
-    let arguments =
-        [fd as usize, SOL_SOCKET, name, &raw mut value as usize, &raw mut length as usize, 0];
+    let arguments = [fd as usize, SOL_SOCKET, name, &raw mut value as usize, &raw mut length as usize, 0];
     // SAFETY: the kernel writes at most `length` bytes of plain integers.
     raw::check(unsafe { raw::call(Sysno::getsockopt as u32, arguments) }).map(|_| value)
 }

@@ -1,33 +1,27 @@
 //! recv(2), send(2) and their kin: attempted with MSG_DONTWAIT. A receive with MSG_WAITALL and a send on a stream go on until all bytes are
-//! through; recvmmsg(2) and sendmmsg(2) until all messages are.
+//! through.
 
-use super::transfer::{MOST_BYTES, Part, Parts, bytes_of, claim_broken_pipe};
+use super::parts::{MOST_BYTES, Part, Parts, bytes_of};
+use super::transfer::claim_broken_pipe;
 use super::{Attempt, Call, EAGAIN, begins_to_read, hand_over, is_drained, is_ready, kinds, took, would_block, wrote};
 use crate::arch::x86_64::user_memory as user;
 use crate::kernel::pool::Job;
-use crate::kernel::time;
 use crate::raw;
 use crate::sched::descriptors::{Direction, Kind};
 use crate::sched::worker::Worker;
 use core::mem::offset_of;
-use linux_raw_sys::general::__kernel_timespec;
 use syscalls::{Errno, Sysno};
 
 const MSG_PEEK: usize = 0x2;
-const MSG_DONTWAIT: usize = 0x40;
+pub const MSG_DONTWAIT: usize = 0x40;
 const MSG_WAITALL: usize = 0x100;
-const MSG_ERRQUEUE: usize = 0x2000;
-const MSG_NOSIGNAL: usize = 0x4000;
-const MSG_WAITFORONE: usize = 0x10000;
-/// UIO_MAXIOV, which recvmmsg and sendmmsg have for their vectors too.
-const MOST_MESSAGES: usize = 1024;
-/// Bytes of struct mmsghdr.
-const SLOT: usize = 64;
+pub const MSG_ERRQUEUE: usize = 0x2000;
+pub const MSG_NOSIGNAL: usize = 0x4000;
 
 /// struct msghdr.
 #[repr(C)]
 #[derive(Clone, Copy)]
-struct Header {
+pub struct Header {
     name: usize,
     name_length: u32,
     padding: u32,
@@ -73,7 +67,7 @@ fn size_of_message(address: usize) -> usize {
 }
 
 #[inline(never)]
-fn all_bytes(address: usize) -> usize {
+pub fn all_bytes(address: usize) -> usize {
     // SAFETY: as above.
     let Ok(header) = (unsafe { user::read::<Header>(address) }) else { return 0 };
     Parts::read(header.parts, header.part_count, 0).map_or(0, |parts| parts.bytes())
@@ -87,7 +81,7 @@ fn flags_of(call: &Call) -> usize {
 }
 
 /// One attempt from byte `done` on; its result, and the bytes it was about if that is known (or else 0).
-fn once(call: &Call, done: usize, more_flags: usize) -> (isize, usize) {
+pub fn once(call: &Call, done: usize, more_flags: usize) -> (isize, usize) {
     let [_, address, length, ..] = call.arguments;
     let length = length.min(MOST_BYTES);
     let flags = flags_of(call) | MSG_DONTWAIT | more_flags;
@@ -187,8 +181,11 @@ pub fn below_mark(worker: &mut Worker, call: &Call, room: usize) -> Option<Attem
     const FIONREAD: usize = 0x541b;
     let mark = worker.descriptors.get(call.fd).map_or(0, |entry| entry.low_water as usize);
     // poll(2) heeds the mark of a TCP socket only.
-    let is_over =
-        if kinds::of(worker, call.fd) == Kind::Tcp { is_ready(call.fd, Direction::Read) } else { kinds::has_hung_up(call.fd) };
+    let is_over = if kinds::of(worker, call.fd) == Kind::Tcp {
+        is_ready(call.fd, Direction::Read)
+    } else {
+        kinds::has_hung_up(call.fd)
+    };
     if is_over || kinds::is_nonblocking(worker, call.fd) {
         return None;
     }
@@ -277,7 +274,7 @@ fn receive_all(worker: &mut Worker, call: &Call) -> Attempt {
 }
 
 /// A message with control data may carry descriptors to another process: all private pairs are taken to be known there.
-fn pass_on_descriptors(worker: &mut Worker, address: usize) {
+pub fn pass_on_descriptors(worker: &mut Worker, address: usize) {
     // SAFETY: struct msghdr is plain integers.
     if unsafe { user::read::<Header>(address) }.is_ok_and(|header| header.control_length != 0) {
         worker.descriptors.share_all();
@@ -343,111 +340,6 @@ pub fn send(worker: &mut Worker, call: &Call) -> Attempt {
             return Attempt::Done(total as isize);
         }
         worker.tasks[call.id].expected = total as u32;
-    }
-}
-
-/// recvmmsg(2). Its time limit is looked at after each message, as the kernel does.
-#[inline(never)]
-pub fn receive_many(worker: &mut Worker, call: &Call) -> Attempt {
-    let [_, vector, count, flags, limit, _] = call.arguments;
-    let kind = kinds::of(worker, call.fd);
-    if flags & (MSG_DONTWAIT | MSG_ERRQUEUE) != 0 || !kind.is_socket() || count as u32 == 0 {
-        return Attempt::Pass;
-    }
-    let count = (count as u32 as usize).min(MOST_MESSAGES);
-    if limit != 0 && call.is_first {
-        // SAFETY: a timespec is two plain integers.
-        match unsafe { user::read::<__kernel_timespec>(limit) }.and_then(time::to_ns) {
-            Ok(span) => worker.tasks[call.id].extra().message_deadline = worker.clock.now().saturating_add(span),
-            Err(errno) => return Err(errno).into(),
-        }
-    }
-    loop {
-        let done = worker.tasks[call.id].expected as usize;
-        let at_once = if limit == 0 { count - done } else { 1 };
-        // SAFETY: the program's own vector.
-        let answer = unsafe {
-            raw::call(
-                Sysno::recvmmsg as u32,
-                [call.fd as usize, vector + done * SLOT, at_once, flags & !MSG_WAITFORONE | MSG_DONTWAIT, 0, 0],
-            )
-        };
-        if answer < 0 && answer != EAGAIN {
-            return Attempt::Done(if done > 0 { done as isize } else { answer });
-        }
-        let total = done + answer.max(0) as usize;
-        worker.tasks[call.id].expected = total as u32;
-        let is_late = limit != 0
-            && answer > 0
-            && worker.tasks[call.id].extra().message_deadline <= worker.clock.now();
-        let has_enough = total > 0 && flags & MSG_WAITFORONE != 0 && (limit == 0 || answer == EAGAIN);
-        if total >= count || is_late || has_enough {
-            return finish_many(worker, call, total);
-        }
-        if answer == EAGAIN {
-            return would_block(worker, call, Direction::Read);
-        }
-        if limit == 0 && (answer as usize) < at_once {
-            return would_block(worker, call, Direction::Read);
-        }
-    }
-}
-
-/// The time that is left of a recvmmsg goes back to the program, as the kernel writes it.
-fn finish_many(worker: &mut Worker, call: &Call, total: usize) -> Attempt {
-    let limit = call.arguments[4];
-    if limit != 0 {
-        let left = worker.tasks[call.id].extra().message_deadline.saturating_sub(worker.clock.now());
-        if user::write(limit, &crate::sched::idle::timespec(left)).is_err() {
-            return Err(Errno::EFAULT).into();
-        }
-    }
-    Attempt::Done(total as isize)
-}
-
-/// sendmmsg(2). A message that went through in part only is completed like sendmsg's before the next.
-#[inline(never)]
-pub fn send_many(worker: &mut Worker, call: &Call) -> Attempt {
-    let [_, vector, count, flags, ..] = call.arguments;
-    let kind = kinds::of(worker, call.fd);
-    if flags & MSG_DONTWAIT != 0 || !kind.is_socket() || count as u32 == 0 {
-        return Attempt::Pass;
-    }
-    let count = (count as u32 as usize).min(MOST_MESSAGES);
-    loop {
-        let done = worker.tasks[call.id].expected as usize;
-        if done >= count {
-            return Attempt::Done(done as isize);
-        }
-        let slot = vector + done * SLOT;
-        let sent = worker.tasks[call.id].extra.as_ref().map_or(0, |extra| extra.part_sent) as usize;
-        let one = Call { number: Sysno::sendmsg, arguments: [call.arguments[0], slot, flags, 0, 0, 0], ..*call };
-        let (answer, asked) = once(&one, sent, if sent > 0 { MSG_NOSIGNAL } else { 0 });
-        if answer == EAGAIN {
-            return would_block(worker, call, Direction::Write);
-        }
-        if answer < 0 {
-            worker.tasks[call.id].extra().part_sent = 0;
-            if done > 0 {
-                return Attempt::Done(done as isize);
-            }
-            claim_broken_pipe(call, answer);
-            return Attempt::Done(answer);
-        }
-        wrote(worker, call.fd, answer);
-        let asked = if asked == 0 { all_bytes(slot).saturating_sub(sent) } else { asked };
-        if kind.is_stream() && (answer as usize) < asked && !kinds::is_nonblocking(worker, call.fd) {
-            worker.tasks[call.id].extra().part_sent = (sent + answer as usize) as u32;
-            continue;
-        }
-        const LENGTH: usize = size_of::<Header>();
-        if user::write(slot + LENGTH, &((sent + answer as usize) as u32)).is_err() {
-            return Err(Errno::EFAULT).into();
-        }
-        if let Some(extra) = worker.tasks[call.id].extra.as_mut() {
-            extra.part_sent = 0;
-        }
-        worker.tasks[call.id].expected = done as u32 + 1;
     }
 }
 

@@ -8,25 +8,30 @@
 //! other processes may share it; where a call has no flag of its own, see `watched`.
 
 pub mod connection;
+pub mod disk;
 pub mod events;
 mod hand_over;
 pub mod kinds;
 pub mod message;
+mod messages;
+mod parts;
 pub mod queue;
+mod readiness;
 pub mod splice;
 pub mod transfer;
+
+pub use readiness::{became_ready, hand_out, look, open_poller, register_all, try_unwatchable};
 
 use super::{Outcome, error};
 use crate::arch::Frame;
 use crate::kernel::pool::{self, Job};
 use crate::kernel::signal::set_mask;
 use crate::raw;
-use crate::sched::descriptors::watches::NO_WATCH;
 use crate::sched::descriptors::{Direction, Kind, NO_PEER, place_of};
-use crate::sched::poller::{Event, Events};
-use crate::sched::task::{NONE, State, TaskId, Wait};
+use crate::sched::task::{State, TaskId, Wait};
 use crate::sched::worker::Worker;
 use linux_raw_sys::general::{POLLIN, POLLOUT, pollfd};
+use readiness::{pass_on, wake_first};
 use syscalls::{Errno, Sysno};
 
 /// What an attempt came to.
@@ -102,8 +107,8 @@ fn attempt(worker: &mut Worker, call: &Call) -> Attempt {
         }
         Sysno::recvfrom | Sysno::recvmsg => message::receive(worker, call),
         Sysno::sendto | Sysno::sendmsg => message::send(worker, call),
-        Sysno::recvmmsg => message::receive_many(worker, call),
-        Sysno::sendmmsg => message::send_many(worker, call),
+        Sysno::recvmmsg => messages::receive_many(worker, call),
+        Sysno::sendmmsg => messages::send_many(worker, call),
         Sysno::accept | Sysno::accept4 => connection::accept(worker, call),
         Sysno::connect => connection::connect(worker, call),
         Sysno::epoll_wait | Sysno::epoll_pwait | Sysno::epoll_pwait2 => events::epoll_wait(worker, call),
@@ -233,51 +238,10 @@ fn over(worker: &mut Worker, id: TaskId) {
     events::restore_mask(worker, id);
 }
 
-/// After one waiter has had its turn: the next one tries, if there may be something left.
-fn pass_on(worker: &mut Worker, fd: i32, direction: Direction) {
-    if let Some(entry) = worker.descriptors.get(fd)
-        && entry.first(direction) != NONE
-        && (entry.drained | entry.assumed) & direction.bit() == 0
-    {
-        wake_first(worker, fd, direction);
-    }
-}
-
-/// Lets the first waiter of `fd` try again.
-fn wake_first(worker: &mut Worker, fd: i32, direction: Direction) {
-    let Some(entry) = worker.descriptors.get(fd) else { return };
-    let id = entry.first(direction);
-    if id != NONE {
-        worker.descriptors.leave(&mut worker.tasks, id);
-        make_retry(worker, id);
-    }
-}
-
 /// Lets task `id`, which stands in a queue, try at once.
 pub fn try_now(worker: &mut Worker, id: TaskId) {
     worker.descriptors.leave(&mut worker.tasks, id);
     make_retry(worker, id);
-}
-
-/// Notes that `fd` has become ready in `directions`, and lets those who wait for that try.
-pub fn became_ready(worker: &mut Worker, fd: i32, directions: u8, ended: bool) {
-    let Some(entry) = worker.descriptors.get_mut(fd) else { return };
-    entry.drained &= !directions;
-    entry.assumed &= !directions;
-    entry.ended |= ended;
-    let mut watch = entry.watches;
-    for direction in [Direction::Read, Direction::Write] {
-        if directions & direction.bit() != 0 {
-            wake_first(worker, fd, direction);
-        }
-    }
-    while watch != NO_WATCH {
-        let entry = worker.descriptors.watches.get(watch);
-        if entry.directions & directions != 0 || ended {
-            super::poll::try_again(worker, entry.task);
-        }
-        watch = entry.next;
-    }
 }
 
 /// The running task has put `bytes` into `fd`: what waits at the other end, if it is ours, may try.
@@ -428,122 +392,6 @@ pub fn complete(worker: &mut Worker, id: TaskId, result: isize) {
     events::restore_mask(worker, id);
     if worker.tasks[id].state == State::Parked {
         worker.make_ready(id);
-    }
-}
-
-/// Makes the poller's instance, unless it is there.
-pub fn open_poller(worker: &mut Worker) -> Result<(), Errno> {
-    if worker.poller.descriptor().is_some() {
-        return Ok(());
-    }
-    let choice = worker.config.poller;
-    let fd = worker.poller.open(choice)?;
-    let fd = super::descriptors::make_private(worker, fd);
-    worker.poller.adopt(fd);
-    Ok(())
-}
-
-/// Tells the poller of all files that tasks wait for, before the worker sleeps.
-pub fn register_all(worker: &mut Worker) {
-    let more = core::mem::take(&mut worker.descriptors.due_when_idle);
-    worker.descriptors.due.extend(more);
-    register_due(worker);
-}
-
-/// Tells the poller of all files that tasks have begun to wait for.
-fn register_due(worker: &mut Worker) {
-    while let Some(fd) = worker.descriptors.due.pop() {
-        let Some(entry) = worker.descriptors.get_mut(fd) else { continue };
-        entry.is_due = false;
-        let mut wanted = 0;
-        if entry.readers != NONE {
-            wanted |= Direction::Read.bit();
-        }
-        if entry.writers != NONE {
-            wanted |= Direction::Write.bit();
-        }
-        let (mut watch, watched, assumed, generation) =
-            (entry.watches, entry.watched, entry.assumed, entry.generation);
-        while watch != NO_WATCH {
-            let one = worker.descriptors.watches.get(watch);
-            wanted |= one.directions;
-            watch = one.next;
-        }
-        if wanted & (!watched | assumed) == 0 {
-            continue;
-        }
-        if open_poller(worker).is_err() {
-            give_up_watching(worker, fd);
-            continue;
-        }
-        match worker.poller.watch(fd, generation, wanted, watched) {
-            Ok(()) => {
-                if let Some(entry) = worker.descriptors.get_mut(fd) {
-                    entry.watched |= wanted;
-                    entry.assumed &= !wanted;
-                }
-            }
-            Err(_) => give_up_watching(worker, fd),
-        }
-    }
-}
-
-/// The poller refuses `fd`: those who wait for it try again and again.
-fn give_up_watching(worker: &mut Worker, fd: i32) {
-    if let Some(entry) = worker.descriptors.get_mut(fd)
-        && !core::mem::replace(&mut entry.is_unwatchable, true)
-    {
-        worker.descriptors.unwatchable.push(fd);
-    }
-}
-
-/// Lets those who wait for files that the poller refuses try again; whether there are such.
-pub fn try_unwatchable(worker: &mut Worker) -> bool {
-    const BOTH: u8 = Direction::Read as u8 | Direction::Write as u8;
-    for fd in core::mem::take(&mut worker.descriptors.unwatchable) {
-        if let Some(entry) = worker.descriptors.get_mut(fd) {
-            entry.is_unwatchable = false;
-            if entry.has_waiters() {
-                became_ready(worker, fd, BOTH, false);
-                worker.descriptors.make_due(fd);
-            }
-        }
-    }
-    !worker.descriptors.unwatchable.is_empty()
-}
-
-/// Hands out what the poller found.
-pub fn hand_out(worker: &mut Worker, events: &Events) {
-    for Event { fd, generation, directions, ended, dropped } in events.iter() {
-        match worker.descriptors.get_mut(fd) {
-            Some(entry) if entry.generation == generation => {
-                entry.watched &= !dropped;
-                if entry.kind == Kind::Private {
-                    pool::collect(worker);
-                } else {
-                    became_ready(worker, fd, directions, ended);
-                }
-            }
-            _ => {}
-        }
-    }
-}
-
-/// Looks at the poller without waiting.
-pub fn look(worker: &mut Worker) {
-    if !worker.descriptors.unwatchable.is_empty() {
-        try_unwatchable(worker);
-    }
-    register_due(worker);
-    if !worker.poller.has_files() {
-        return;
-    }
-    loop {
-        let events = worker.poller.look();
-        hand_out(worker, &events);
-        if !events.is_full() {
-            break;
-        }
     }
 }
 

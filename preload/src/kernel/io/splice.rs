@@ -20,7 +20,9 @@ pub fn transfer(worker: &mut Worker, call: &Call) -> Attempt {
         Sysno::splice => (Some(first as i32), Some(third as i32), Some((5, sixth))),
         Sysno::tee => (Some(first as i32), Some(second as i32), Some((3, call.arguments[3]))),
         Sysno::sendfile => (Some(second as i32), Some(first as i32), None),
-        _ if kinds::flags(first as i32) & O_ACCMODE == O_RDONLY => (Some(first as i32), None, Some((3, call.arguments[3]))),
+        _ if kinds::flags(first as i32) & O_ACCMODE == O_RDONLY => {
+            (Some(first as i32), None, Some((3, call.arguments[3])))
+        }
         _ => (None, Some(first as i32), Some((3, call.arguments[3]))),
     };
     let ends = [(input, Direction::Read), (output, Direction::Write)];
@@ -51,7 +53,9 @@ pub fn transfer(worker: &mut Worker, call: &Call) -> Attempt {
     } else {
         arguments[3] -= done;
     }
-    let is_pipe = |worker: &mut Worker, fd| matches!(kinds::of(worker, fd), Kind::Pipe | Kind::Disk | Kind::Direct | Kind::Memory);
+    let is_pipe = |worker: &mut Worker, fd| {
+        matches!(kinds::of(worker, fd), Kind::Pipe | Kind::Disk | Kind::Direct | Kind::Memory)
+    };
     let only_pipes = ends.iter().all(|(fd, _)| fd.is_none_or(|fd| is_pipe(worker, fd)));
     let answer = if !only_pipes || flags_at.is_none() {
         // SAFETY: the program's own call.
@@ -89,7 +93,8 @@ pub fn transfer(worker: &mut Worker, call: &Call) -> Attempt {
 /// Whether the kernel may wait for `fd`.
 fn can_wait(worker: &mut Worker, fd: i32) -> bool {
     let kind = kinds::of(worker, fd);
-    !matches!(kind, Kind::Disk | Kind::SynchronousDisk | Kind::Direct | Kind::Memory) && !kinds::is_nonblocking(worker, fd)
+    !matches!(kind, Kind::Disk | Kind::SynchronousDisk | Kind::Direct | Kind::Memory)
+        && !kinds::is_nonblocking(worker, fd)
 }
 
 /// The end that has to be waited for, if one has and the program has not made it non-blocking.

@@ -2,8 +2,11 @@
 //! has for it (MSG_DONTWAIT, RWF_NOWAIT); on other files that poll(2) knows, poll is asked first. What a disk has in its
 //! cache is read at once, and the rest by a kernel thread of the pool.
 
-use super::{Attempt, Call, EAGAIN, begins_to_read, hand_over, is_drained, is_ready, kinds, message, took, would_block, wrote};
-use crate::arch::x86_64::user_memory as user;
+use super::disk::{read_disk, read_memory};
+use super::parts::{MOST_BYTES, Part, Parts, bytes_of, count_all};
+use super::{
+    Attempt, Call, EAGAIN, begins_to_read, hand_over, is_drained, is_ready, kinds, message, took, would_block, wrote,
+};
 use crate::kernel::error;
 use crate::kernel::pool::Job;
 use crate::kernel::signal::{arrival, descriptor};
@@ -16,77 +19,14 @@ use syscalls::{Errno, Sysno};
 
 const MSG_DONTWAIT: usize = 0x40;
 const MSG_NOSIGNAL: usize = 0x4000;
-/// MAX_RW_COUNT: no call transfers more.
-pub const MOST_BYTES: usize = 0x7fff_f000;
 /// TASK_SIZE: no buffer ends above.
-const END: usize = 0x7fff_ffff_f000;
-/// UIO_MAXIOV.
-const MOST_PARTS: usize = 1024;
+pub const END: usize = 0x7fff_ffff_f000;
 /// "At the file's own position", for preadv2(2).
-const OWN_POSITION: usize = usize::MAX;
-const EOPNOTSUPP: isize = -95;
+pub const OWN_POSITION: usize = usize::MAX;
+pub const EOPNOTSUPP: isize = -95;
 const EPIPE: isize = -32;
-const EINVAL: isize = -22;
-const EINTR: isize = -4;
-
-/// One part of a scattered buffer (struct iovec).
-#[repr(C)]
-#[derive(Clone, Copy, Default)]
-pub struct Part {
-    pub base: usize,
-    pub length: usize,
-}
-
-/// A copy of a program's parts, without the bytes done already.
-pub struct Parts {
-    parts: [Part; MOST_PARTS],
-    first: usize,
-    count: usize,
-}
-
-impl Parts {
-    /// Copies `count` parts at `address` and leaves out the first `done` bytes. EINVAL if there are too many, EFAULT.
-    pub fn read(address: usize, count: usize, done: usize) -> Result<Parts, Errno> {
-        if count > MOST_PARTS {
-            return Err(Errno::EINVAL);
-        }
-        let mut copy = Parts { parts: [Part::default(); MOST_PARTS], first: 0, count };
-        // SAFETY: a part is two plain words, and there is room for `count`.
-        unsafe { user::copy(copy.parts.as_mut_ptr() as usize, address, count * size_of::<Part>()) }?;
-        let mut left = done;
-        while copy.first < count && left >= copy.parts[copy.first].length {
-            left -= copy.parts[copy.first].length;
-            copy.first += 1;
-        }
-        if copy.first < count {
-            copy.parts[copy.first].base += left;
-            copy.parts[copy.first].length -= left;
-        }
-        Ok(copy)
-    }
-
-    /// Address and number of what is left.
-    pub fn rest(&self) -> (usize, usize) {
-        (&raw const self.parts[self.first.min(MOST_PARTS - 1)] as usize, self.count - self.first)
-    }
-
-    /// Bytes that are left, as far as one call transfers them.
-    pub fn bytes(&self) -> usize {
-        let sum = self.parts[self.first..self.count].iter().fold(0, |sum: usize, part| sum.saturating_add(part.length));
-        sum.min(MOST_BYTES)
-    }
-}
-
-/// The parts' bytes in all; of very many parts none are counted.
-pub fn bytes_of(address: usize, count: usize) -> usize {
-    const FEW: usize = 8;
-    let mut parts = [Part::default(); FEW];
-    // SAFETY: a part is two plain words, and there is room for `count`.
-    if count > FEW || unsafe { user::copy(parts.as_mut_ptr() as usize, address, count * size_of::<Part>()) }.is_err() {
-        return 0;
-    }
-    parts[..count].iter().fold(0, |sum: usize, part| sum.saturating_add(part.length)).min(MOST_BYTES)
-}
+pub const EINVAL: isize = -22;
+pub const EINTR: isize = -4;
 
 /// Whether the call names a position in the file, which only files on disks (and some devices) have.
 fn is_positioned(call: &Call) -> bool {
@@ -97,7 +37,7 @@ fn is_positioned(call: &Call) -> bool {
     }
 }
 
-fn is_plain(call: &Call) -> bool {
+pub fn is_plain(call: &Call) -> bool {
     matches!(call.number, Sysno::read | Sysno::write)
 }
 
@@ -111,12 +51,12 @@ fn is_for_kernel(call: &Call) -> bool {
 }
 
 /// The flags of preadv2(2) and pwritev2(2).
-fn flags(call: &Call) -> usize {
+pub fn flags(call: &Call) -> usize {
     if matches!(call.number, Sysno::preadv2 | Sysno::pwritev2) { call.arguments[5] } else { 0 }
 }
 
 /// The call on parts, without waiting. `number` is preadv2 or pwritev2.
-fn vector(fd: i32, number: Sysno, parts: (usize, usize), position: usize, flags: usize) -> isize {
+pub fn vector(fd: i32, number: Sysno, parts: (usize, usize), position: usize, flags: usize) -> isize {
     let arguments = [fd as usize, parts.0, parts.1, position, position >> 32, flags | RWF_NOWAIT as usize];
     // SAFETY: the program's own buffers, in its own parts or in a copy that lives across the call.
     unsafe { raw::call(number as u32, arguments) }
@@ -360,16 +300,9 @@ fn sure(worker: &mut Worker, number: Sysno, fd: i32, address: usize, count: usiz
 fn write_rest(call: &Call, done: usize) -> (isize, usize) {
     let [_, address, count, ..] = call.arguments;
     match Parts::read(address, count, done) {
-        Ok(parts) => {
-            (vector(call.fd, Sysno::pwritev2, parts.rest(), OWN_POSITION, flags(call)), parts.bytes())
-        }
+        Ok(parts) => (vector(call.fd, Sysno::pwritev2, parts.rest(), OWN_POSITION, flags(call)), parts.bytes()),
         Err(_) => (0, 0),
     }
-}
-
-#[inline(never)]
-fn count_all(address: usize, count: usize) -> usize {
-    Parts::read(address, count, 0).map_or(0, |parts| parts.bytes())
 }
 
 /// After a write failed with EPIPE: the SIGPIPE that the kernel sent belongs to the task whose write it was.
@@ -377,124 +310,4 @@ pub fn claim_broken_pipe(call: &Call, answer: isize) {
     if answer == EPIPE {
         arrival::claim(SIGPIPE, call.id);
     }
-}
-
-/// A read from a device that always has something to give, such as /dev/zero. The kernel cuts it short when a signal comes, and grivet's
-/// ticks are signals: the program must not notice.
-fn read_memory(call: &Call) -> Attempt {
-    let [_, address, count, ..] = call.arguments;
-    if !is_plain(call) {
-        return Attempt::Pass;
-    }
-    let read = |done: usize| {
-        let arguments = [call.fd as usize, address + done, count - done, 0, 0, 0];
-        // SAFETY: the program's own buffer.
-        unsafe { raw::call(Sysno::read as u32, arguments) }
-    };
-    whole(count, read)
-}
-
-/// getrandom(2), likewise.
-pub fn random(arguments: [usize; 6]) -> isize {
-    let [address, count, flags, ..] = arguments;
-    let read = |done: usize| {
-        // SAFETY: the program's own buffer.
-        unsafe { raw::call(Sysno::getrandom as u32, [address + done, count - done, flags, 0, 0, 0]) }
-    };
-    match whole(count, read) {
-        Attempt::Done(answer) => answer,
-        _ => EINTR,
-    }
-}
-
-/// Calls `read`, which is told what was read already, until `count` bytes are there or no more come.
-fn whole(count: usize, read: impl Fn(usize) -> isize) -> Attempt {
-    let mut done = 0;
-    loop {
-        let answer = read(done);
-        if answer == EINTR {
-            continue;
-        }
-        if answer <= 0 {
-            return Attempt::Done(if done > 0 { done as isize } else { answer });
-        }
-        done += answer as usize;
-        if done >= count.min(MOST_BYTES) {
-            return Attempt::Done(done as isize);
-        }
-    }
-}
-
-/// A read from a disk: what is in the cache at once, the rest by the pool.
-#[inline(never)]
-fn read_disk(worker: &mut Worker, call: &Call) -> Attempt {
-    let [_, address, count, position, _, _] = call.arguments;
-    let (base, length) = (address, count);
-    let part = Part { base, length };
-    let is_single = matches!(call.number, Sysno::read | Sysno::pread64);
-    if !is_single {
-        return read_disk_parts(worker, call);
-    }
-    if count == 0 || address.checked_add(count).is_none_or(|end| end > END) {
-        return Attempt::Pass;
-    }
-    let position = if call.number == Sysno::read { OWN_POSITION } else { position };
-    if call.number == Sysno::pread64 && (position as isize) < 0 {
-        return Attempt::Pass;
-    }
-    let first = vector(call.fd, Sysno::preadv2, (&raw const part as usize, 1), position, 0);
-    match first {
-        EAGAIN => return Attempt::Elsewhere(Job::whole(call.number, call.arguments)),
-        EOPNOTSUPP | EINVAL => return is_direct(worker, call),
-        _ if first <= 0 || first as usize >= count => return Attempt::Done(first),
-        _ => {}
-    }
-    // The end of the file, or of what is in the cache.
-    let done = first as usize;
-    let rest = Part { base: base + done, length: length - done };
-    let next = if position == OWN_POSITION { position } else { position + done };
-    match vector(call.fd, Sysno::preadv2, (&raw const rest as usize, 1), next, 0) {
-        EAGAIN => {
-            let mut arguments = call.arguments;
-            arguments[1] = rest.base;
-            arguments[2] = rest.length;
-            if call.number == Sysno::pread64 {
-                arguments[3] = next;
-            }
-            Attempt::Elsewhere(Job { number: call.number, arguments, done: first })
-        }
-        second => Attempt::Done(first + second.max(0)),
-    }
-}
-
-/// The same for several parts, which the pool reads whole unless they are in the cache whole.
-#[inline(never)]
-fn read_disk_parts(worker: &mut Worker, call: &Call) -> Attempt {
-    let [_, address, count, position, ..] = call.arguments;
-    if !matches!(call.number, Sysno::preadv | Sysno::preadv2) || flags(call) & RWF_NOWAIT as usize != 0 {
-        return Attempt::Pass;
-    }
-    if (position as isize) < 0 {
-        return Attempt::Pass;
-    }
-    let answer = vector(call.fd, Sysno::preadv2, (address, count), position, flags(call));
-    match answer {
-        EAGAIN => Attempt::Elsewhere(Job::whole(call.number, call.arguments)),
-        EOPNOTSUPP | EINVAL => is_direct(worker, call),
-        // A short answer may be the end of the cached part: the position is the call's own, so it can be made again.
-        _ if answer > 0 && (answer as usize) < count_all(address, count) => {
-            Attempt::Elsewhere(Job::whole(call.number, call.arguments))
-        }
-        _ => Attempt::Done(answer),
-    }
-}
-
-/// A file system that can't tell what it has in its cache (or has nothing else).
-fn is_direct(worker: &mut Worker, call: &Call) -> Attempt {
-    if let Some(entry) = worker.descriptors.get_mut(call.fd)
-        && entry.kind == Kind::Disk
-    {
-        entry.kind = Kind::Direct;
-    }
-    Attempt::Pass
 }

@@ -147,11 +147,7 @@ extern "C" fn work(slot: usize) -> ! {
             WORKS => {
                 // SAFETY: the worker wrote the call before it set the state.
                 let result = unsafe {
-                    idle_call(
-                        shared.number.load(Ordering::Relaxed),
-                        *shared.arguments.get(),
-                        shared.cancelled.as_ptr(),
-                    )
+                    idle_call(shared.number.load(Ordering::Relaxed), *shared.arguments.get(), shared.cancelled.as_ptr())
                 };
                 shared.result.store(result, Ordering::Relaxed);
                 let next = if shared.stale.load(Ordering::Relaxed) { ENDS } else { WAITS };
@@ -188,10 +184,7 @@ extern "C" fn work(slot: usize) -> ! {
 fn futex_wake(word: &AtomicU32) {
     // SAFETY: a wake-up writes nothing.
     unsafe {
-        raw::call(
-            Sysno::futex as u32,
-            [word.as_ptr() as usize, (FUTEX_WAKE | FUTEX_PRIVATE_FLAG) as usize, 1, 0, 0, 0],
-        )
+        raw::call(Sysno::futex as u32, [word.as_ptr() as usize, (FUTEX_WAKE | FUTEX_PRIVATE_FLAG) as usize, 1, 0, 0, 0])
     };
 }
 

@@ -3,7 +3,9 @@
 
 use super::delivery::{deliver_pending, post};
 use super::frame::{SigInfo, SignalFrame, StackT};
-use super::{Action, FAULTS, SIG_DFL, SIG_IGN, SIGNALS, Signals, bit, mask_of, pending_for, set_mask, sync_kernel_mask};
+use super::{
+    Action, FAULTS, SIG_DFL, SIG_IGN, SIGNALS, Signals, bit, mask_of, pending_for, set_mask, sync_kernel_mask,
+};
 use crate::arch::x86_64::gate;
 use crate::arch::x86_64::user_memory as user;
 use crate::arch::{Frame, Resume};

@@ -190,7 +190,8 @@ fn break_off(worker: &mut Worker, id: TaskId, action: &Action) {
     };
     // A call that was put off before it had begun is not interrupted: the handler runs first.
     let has_not_begun = worker.tasks[id].retries && worker.tasks[id].key == 0 && wait == Wait::File;
-    let restarts = has_not_begun || can_restart && result == error(Errno::EINTR) && action.flags & u64::from(SA_RESTART) != 0;
+    let restarts =
+        has_not_begun || can_restart && result == error(Errno::EINTR) && action.flags & u64::from(SA_RESTART) != 0;
     if wait == Wait::Signal {
         end_await(worker, id);
     }

@@ -216,7 +216,8 @@ pub fn look_after(worker: &mut Worker) {
             if arrival.info.si_signo as u32 == SIGCHLD && child::is_waited_for(worker) {
                 child::changed(worker);
             }
-            let target = if arrival.target == NONE { timer::target(worker, &arrival.info) } else { Some(arrival.target) };
+            let target =
+                if arrival.target == NONE { timer::target(worker, &arrival.info) } else { Some(arrival.target) };
             delivery::post(worker, arrival.info, target);
         }
     }

@@ -21,7 +21,8 @@ pub struct Epoll {
 impl Epoll {
     pub fn open() -> Result<Epoll, Errno> {
         // SAFETY: takes a plain number.
-        let fd = raw::check(unsafe { raw::call(Sysno::epoll_create1 as u32, [EPOLL_CLOEXEC as usize, 0, 0, 0, 0, 0]) })?;
+        let fd =
+            raw::check(unsafe { raw::call(Sysno::epoll_create1 as u32, [EPOLL_CLOEXEC as usize, 0, 0, 0, 0, 0]) })?;
         Ok(Epoll { descriptor: fd as i32, is_coarse: false })
     }
 
@@ -35,8 +36,7 @@ impl Epoll {
             // SAFETY: the kernel reads one epoll_event.
             raw::check(unsafe { raw::call(Sysno::epoll_ctl as u32, arguments) })
         };
-        let (first, second) =
-            if is_known { (EPOLL_CTL_MOD, EPOLL_CTL_ADD) } else { (EPOLL_CTL_ADD, EPOLL_CTL_MOD) };
+        let (first, second) = if is_known { (EPOLL_CTL_MOD, EPOLL_CTL_ADD) } else { (EPOLL_CTL_ADD, EPOLL_CTL_MOD) };
         match control(first) {
             // The same file was registered under this number before it was closed, or was closed behind our back.
             Err(Errno::EEXIST | Errno::ENOENT) => control(second).map(drop),
@@ -58,8 +58,7 @@ impl Epoll {
         let mut buffer = [epoll_event { events: 0, data: 0 }; BATCH];
         let time = timeout.map(timespec);
         let pointer = time.as_ref().map_or(core::ptr::null(), core::ptr::from_ref);
-        let mut arguments =
-            [self.descriptor as usize, buffer.as_mut_ptr() as usize, BATCH, pointer as usize, 0, 0];
+        let mut arguments = [self.descriptor as usize, buffer.as_mut_ptr() as usize, BATCH, pointer as usize, 0, 0];
         let mut count = ENOSYS;
         if !self.is_coarse {
             // SAFETY: the kernel writes at most BATCH events and reads the timespec, if there is one.

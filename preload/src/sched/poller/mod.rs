@@ -110,7 +110,9 @@ impl Poller {
     /// Makes an instance; its descriptor, which the caller moves out of the program's way and hands back by `adopt`. EMFILE, ENFILE, ENOMEM.
     pub fn open(&mut self, choice: Choice) -> Result<i32, Errno> {
         self.instance = match choice {
-            Choice::Ring => Ring::open().map_or_else(|_| Epoll::open().map(Instance::Epoll), |ring| Ok(Instance::Ring(ring)))?,
+            Choice::Ring => {
+                Ring::open().map_or_else(|_| Epoll::open().map(Instance::Epoll), |ring| Ok(Instance::Ring(ring)))?
+            }
             Choice::Epoll => Instance::Epoll(Epoll::open()?),
         };
         Ok(self.descriptor().unwrap_or(-1))

@@ -210,8 +210,7 @@ impl Ring {
         // struct io_uring_getevents_arg: mask, its size, padding, time.
         let argument = [0usize, 8, pointer as usize];
         let flags = ENTER_GETEVENTS | ENTER_EXT_ARG;
-        let arguments =
-            [self.descriptor as usize, 0, 1, flags, argument.as_ptr() as usize, size_of_val(&argument)];
+        let arguments = [self.descriptor as usize, 0, 1, flags, argument.as_ptr() as usize, size_of_val(&argument)];
         // SAFETY: the ring is ours; argument and time live across the call.
         unsafe { idle_call(Sysno::io_uring_enter as u32, arguments, attention.as_ptr()) };
         self.take()
