@@ -115,6 +115,7 @@ const ANSWERED: &[u32] = &[
     327, // preadv2
     328, // pwritev2
     334, // rseq
+    425, // io_uring_setup
     426, // io_uring_enter
     435, // clone3
     436, // close_range

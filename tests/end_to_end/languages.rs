@@ -29,13 +29,11 @@ fn python_keyboard_interrupt() {
 }
 
 #[test]
-#[ignore = "needs sockets and epoll between threads (issue 4)"]
 fn python_asyncio_to_thread() {
     Program::python("languages/asyncio_to_thread.py").same();
 }
 
 #[test]
-#[ignore = "needs blocking pipes between threads (issue 4)"]
 fn python_multiprocessing_pool() {
     Program::python("languages/processes_from_threads.py").arg("pool").same();
 }
@@ -74,7 +72,6 @@ fn java_threads() {
 }
 
 #[test]
-#[ignore = "needs epoll and eventfd between threads (issue 4)"]
 fn node_workers() {
     Program::command("node").source("languages/workers.js").same();
 }

@@ -70,6 +70,7 @@ pub fn close_private(worker: &mut Worker, fd: i32) {
 /// The program is about to close `fd`: nothing is known of the number any more.
 fn leave(worker: &mut Worker, fd: i32) {
     worker.signal_files.forget(fd);
+    worker.program_rings.forget(fd);
     let Some(entry) = worker.descriptors.get(fd) else { return };
     if entry.peer != NO_PEER {
         // Whoever waits at the other end may be told of the end, once it is closed.

@@ -30,6 +30,9 @@ pub fn mmap(worker: &mut Worker, call: &mut Frame) -> Outcome {
     }
     // SAFETY: the program's own call.
     let answer = unsafe { raw::call(Sysno::mmap as u32, call.arguments()) };
+    if answer > 0 {
+        worker.program_rings.mapped(fd, answer as usize, offset);
+    }
     if let Ok(mapped) = raw::check(answer)
         && let Some(Err(refused)) = late::mapped(mapped, length, protection, flags, fd, offset)
         && !core::mem::replace(&mut worker.stats.said_late, true)

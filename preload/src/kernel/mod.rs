@@ -165,6 +165,7 @@ fn answer(worker: &mut Worker, call: &mut Frame) -> Outcome {
             Outcome::Pass => io::begin(worker, call, number),
             answered => answered,
         },
+        Sysno::io_uring_setup => io::ring::setup(worker, call),
         Sysno::getrandom => Outcome::Done(io::disk::random(call.arguments())),
         Sysno::wait4 | Sysno::waitid => child::wait(worker, call, number),
         Sysno::close => descriptors::close(worker, call),

@@ -126,6 +126,8 @@ pub struct Extra {
     pub message_deadline: u64,
     /// Bytes of the message that its sendmmsg is at that are sent already.
     pub part_sent: u32,
+    /// Where its registers are put when a signal interrupts it in its own code.
+    pub aside: Box<[u8]>,
     /// CPUs it asked to run on.
     pub affinity: Option<Box<[u8]>>,
     /// Scheduling policy and priority it asked for.

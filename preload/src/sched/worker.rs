@@ -7,6 +7,7 @@ use crate::config::Config;
 use crate::kernel;
 use crate::kernel::child::Children;
 use crate::kernel::identity::OpenNames;
+use crate::kernel::io::ring::ProgramRings;
 use crate::kernel::memory::Discards;
 use crate::kernel::pool::Pool;
 use crate::kernel::signal::Signals;
@@ -57,6 +58,7 @@ pub struct Worker {
     pub stats: Stats,
     pub signals: Signals,
     pub signal_files: SignalFiles,
+    pub program_rings: ProgramRings,
     pub descriptors: Descriptors,
     pub poller: Poller,
     pub pool: Pool,
@@ -107,6 +109,7 @@ pub static WORKER: WorkerCell = WorkerCell(UnsafeCell::new(Worker {
     stats: Stats::new(),
     signals: Signals::new(),
     signal_files: SignalFiles::new(),
+    program_rings: ProgramRings::new(),
     descriptors: Descriptors::new(),
     poller: Poller::new(),
     pool: Pool::new(),

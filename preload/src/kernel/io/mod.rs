@@ -17,6 +17,7 @@ mod messages;
 mod parts;
 pub mod queue;
 mod readiness;
+pub mod ring;
 pub mod splice;
 pub mod transfer;
 
@@ -112,7 +113,7 @@ fn attempt(worker: &mut Worker, call: &Call) -> Attempt {
         Sysno::accept | Sysno::accept4 => connection::accept(worker, call),
         Sysno::connect => connection::connect(worker, call),
         Sysno::epoll_wait | Sysno::epoll_pwait | Sysno::epoll_pwait2 => events::epoll_wait(worker, call),
-        Sysno::io_uring_enter => events::io_uring_enter(worker, call),
+        Sysno::io_uring_enter => ring::enter(worker, call),
         Sysno::mq_timedsend | Sysno::mq_timedreceive => queue::transfer(worker, call),
         Sysno::open | Sysno::openat => connection::open(worker, call),
         Sysno::splice | Sysno::tee | Sysno::vmsplice | Sysno::sendfile => splice::transfer(worker, call),

@@ -180,7 +180,17 @@ fn note_and_hold(worker: *mut Worker, info: SigInfo, context: &mut UContext) {
     }
 }
 
-/// The program's own code was interrupted: its registers go to its own stack, and the worker takes over.
+/// The end of `size` bytes of grivet's own for the registers of the running task, which hold one frame at a time.
+fn aside(worker: &mut Worker, size: usize) -> u64 {
+    let current = worker.current;
+    let room = &mut worker.tasks[current].extra().aside;
+    if room.len() < size {
+        *room = alloc::vec![0; size].into_boxed_slice();
+    }
+    room.as_ptr_range().end as u64
+}
+
+/// The program's own code was interrupted: its registers are put aside, and the worker takes over.
 fn interrupt_program(worker: *mut Worker, info: SigInfo, is_fault: bool, is_tick: bool, context: &mut UContext) {
     // SAFETY: the program runs, so nothing of grivet's holds a reference to the worker.
     let worker = unsafe { &mut *worker };
@@ -197,13 +207,17 @@ fn interrupt_program(worker: *mut Worker, info: SigInfo, is_fault: bool, is_tick
     }
     let action = &worker.signals.actions[info.si_signo as usize];
     let mut below = context.registers.rsp - RED_ZONE as u64;
-    if !is_tick
-        && action.flags & u64::from(SA_ONSTACK) != 0
+    let kernel_frame = (&raw mut *context as usize) - size_of::<u64>();
+    if !is_fault {
+        // Not on its stack: the program may have told the kernel to stay off it (SA_ONSTACK) because it uses rsp for its own purposes,
+        // as Erlang's compiled code does, and it need not be this task that the signal is for.
+        // SAFETY: the frame is the kernel's.
+        below = aside(worker, unsafe { frame::room_for_copy(kernel_frame) });
+    } else if action.flags & u64::from(SA_ONSTACK) != 0
         && let Some(top) = super::delivery::alternate_top(worker, worker.current, below)
     {
         below = top;
     }
-    let kernel_frame = (&raw mut *context as usize) - size_of::<u64>();
     // SAFETY: the kernel's frame begins one word below its context; below the interrupted rsp the stack is free.
     match unsafe { frame::copy_below(kernel_frame, below) } {
         Ok(place) => {

@@ -216,11 +216,21 @@ pub fn alternate_top(worker: &Worker, id: TaskId, rsp: u64) -> Option<u64> {
     (stack.flags & SS_DISABLE as i32 == 0 && stack.size != 0 && !is_on).then_some(stack.address + stack.size)
 }
 
+/// Whether the signal frame at `place` lies in the room that grivet keeps for the task, and not on its stack.
+fn is_aside(worker: &Worker, id: TaskId, place: usize) -> bool {
+    let room = worker.tasks[id].extra.as_ref().map(|extra| extra.aside.as_ptr_range());
+    room.is_some_and(|room| room.contains(&(place as *const u8)))
+}
+
 fn lay_frame(worker: &mut Worker, id: TaskId, info: SigInfo, action: &Action, old_mask: u64) -> Result<Resume, Errno> {
     let resume = worker.tasks[id].resume;
     let rsp = match (resume.as_gate(), resume.as_signal()) {
         // SAFETY: the frame lies on the task's stack until it goes on.
         (Some(call), _) => unsafe { (*call).rsp - RED_ZONE as u64 },
+        (_, Some(place)) if is_aside(worker, id, place) => {
+            // SAFETY: the frame was copied there whole.
+            unsafe { (*(place as *const SignalFrame)).context.registers.rsp - RED_ZONE as u64 }
+        }
         // The frame itself is the lowest thing on the stack.
         (_, Some(place)) => place as u64,
         _ => return Err(Errno::EFAULT),
@@ -235,6 +245,8 @@ fn lay_frame(worker: &mut Worker, id: TaskId, info: SigInfo, action: &Action, ol
         (_, Some(place)) => match alternate {
             // SAFETY: the frame was copied or made by this module.
             Some(top) => unsafe { frame::copy_below(place, top) }?,
+            // SAFETY: as above; below the interrupted stack pointer and its red zone the stack is free.
+            None if is_aside(worker, id, place) => unsafe { frame::copy_below(place, rsp) }?,
             None => place as u64,
         },
         _ => return Err(Errno::EFAULT),

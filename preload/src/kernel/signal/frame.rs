@@ -164,6 +164,18 @@ pub unsafe fn copy_below(from: usize, below: u64) -> Result<u64, Errno> {
     Ok(place)
 }
 
+/// Bytes that a copy of the frame at `from` takes at most.
+///
+/// # Safety
+/// As for `copy_below`.
+pub unsafe fn room_for_copy(from: usize) -> usize {
+    const ALIGNMENTS: usize = 64 + 16 + 8;
+    // SAFETY: the caller vouches for the frame, and the frame is the kernel's.
+    unsafe {
+        float_size((*(from as *const SignalFrame)).context.registers.fpstate) + size_of::<SignalFrame>() + ALIGNMENTS
+    }
+}
+
 /// Makes the frame from which rt_sigreturn continues the task whose gate frame is `call`; its address, below `below`.
 pub fn make_below(call: &Frame, float_control: FloatControl, below: u64) -> Result<u64, Errno> {
     let float = (below - FXSAVE as u64) & !63;
