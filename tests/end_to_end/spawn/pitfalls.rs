@@ -1,4 +1,5 @@
-//! What can still go wrong: programs that spawn rules break, each in the way that its head says. See docs/limits.md.
+//! What can still go wrong: programs that spawn rules break, each in the way that its head says, and what goes well
+//! because a call begins before its caller goes on. See docs/limits.md.
 
 use grivet_tests::Program;
 
@@ -7,6 +8,15 @@ fn argument_in_callers_frame_has_changed() {
     let program = Program::c("spawn/argument_in_callers_frame").env("GRIVET_SPAWN", "task");
     assert_eq!(program.natively().stdout, "1 2 3 \n");
     assert_eq!(program.well_under_grivet().stdout, "9 9 9 \n");
+}
+
+#[test]
+fn argument_freed_after_call_was_read_before() {
+    let program = Program::c("spawn/argument_freed_after_call").env("GRIVET_SPAWN", "task");
+    let (native, green) = (program.natively(), program.well_under_grivet());
+    assert_eq!(native.stdout, "item 1\nitem 2\nitem 3\n");
+    assert_eq!(green.stdout, native.stdout);
+    assert_eq!(green.threads_made(), 3, "{green:#?}");
 }
 
 #[test]

@@ -109,6 +109,31 @@ fn scratch(name: &str) -> PathBuf {
 }
 
 #[test]
+fn find_runs_commands_side_by_side() {
+    const FIND: &str = "/usr/bin/find";
+    let directory = scratch("find");
+    let (originals, copies) = (directory.join("originals"), directory.join("copies"));
+    for place in [&originals, &copies] {
+        std::fs::create_dir_all(place).expect("a scratch directory");
+    }
+    let name = |item: usize| format!("item-{item}");
+    for item in 0..ITEMS {
+        std::fs::write(originals.join(name(item)), format!("{item}\n")).expect("a file to find");
+    }
+    let copy = format!("sleep {}; cat \"$0\" >> '{}'/\"${{0##*/}}\"", WAIT.as_secs_f64(), copies.display());
+    let program = Program::command(FIND).arg(&originals).args(["-type", "f", "-exec", "sh", "-c", &copy, "{}", ";"]);
+    // The function that waits for the command says with 1 that it could be run.
+    let launch = format!("{}=1", function_that_calls(FIND, "waitpid"));
+    overlaps(program, &[("GRIVET_SPAWN", &launch)]);
+    assert_eq!(std::fs::read_dir(&copies).expect("the copies").count(), ITEMS);
+    for item in 0..ITEMS {
+        let copy = std::fs::read_to_string(copies.join(name(item))).expect("a copy");
+        assert_eq!(copy, format!("{item}\n{item}\n"), "each run appends the file once");
+    }
+    std::fs::remove_dir_all(&directory).expect("removing a scratch directory");
+}
+
+#[test]
 fn lua_runs_commands_side_by_side() {
     let directory = scratch("lua");
     let script = format!(

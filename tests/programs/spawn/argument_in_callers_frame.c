@@ -1,6 +1,6 @@
 /*
- * What spawn rules cannot do: an argument that points into the caller's frame. The call looks at the variable
- * after it has waited, and by then the caller has written the next value there, or returned.
+ * What spawn rules cannot do: an argument that points into the caller's frame and is looked at after the call has
+ * waited. By then the caller has written the next value there, or returned.
  *
  * Natively prints "1 2 3"; with calls of `task` spawned, the last value three times.
  */

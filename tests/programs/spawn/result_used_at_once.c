@@ -1,6 +1,6 @@
 /*
  * What spawn rules cannot do: a result that the caller uses. It gets the rule's value (0 unless the rule says
- * otherwise) before the call has run.
+ * otherwise) when the call first waits.
  *
  * Natively prints "total 60"; with calls of `fetch` spawned, "total 0".
  */

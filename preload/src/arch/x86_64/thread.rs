@@ -29,6 +29,7 @@ core::arch::global_asm!(
     "mov rdi, r13",
     "call r12",
     "ud2",
+    ".size grivet_start_thread, . - grivet_start_thread",
     ".popsection",
     clone = const syscalls::Sysno::clone as u32,
 );

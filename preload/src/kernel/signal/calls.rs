@@ -138,7 +138,7 @@ pub fn rt_sigaction(worker: &mut Worker, call: &mut Frame) -> Outcome {
 }
 
 /// rt_sigprocmask(2), mostly without the kernel.
-#[inline]
+#[inline(always)]
 pub fn rt_sigprocmask(worker: &mut Worker, call: &mut Frame) -> Outcome {
     let [how, new, old, size, ..] = call.arguments();
     if size != SET_SIZE {
