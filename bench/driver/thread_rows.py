@@ -132,6 +132,16 @@ def thread_rows(python: str, quick: bool) -> list[Row]:
             note="with GLIBC_TUNABLES=glibc.pthread.stack_cache_size=17179869184, as `grivet run --spawn` sets it",
         )
     )
+    table.append(
+        Row(
+            "unspawned-call",
+            "call of a function that no rule names, beside one that is spawned",
+            "ns",
+            Program("unspawned_calls", [count(200_000_000)]),
+            pinned=True,
+            environment={"GRIVET_SPAWN": "other"},
+        )
+    )
     for size, label in ((64 * KIB, "64K"), (8 * MIB, "8M")):
         table.append(
             Row(

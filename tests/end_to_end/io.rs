@@ -6,7 +6,7 @@ use grivet_tests::{Program, same_natively_and_under_grivet};
 // Pipes and FIFOs.
 same_natively_and_under_grivet! {
     c in "io":
-        pipe_read_blocks_one_thread, pipe_large_write, pipe_atomic_writes, pipe_broken, pipe_nonblocking,
+        alone_after_threads, pipe_read_blocks_one_thread, pipe_large_write, pipe_atomic_writes, pipe_broken, pipe_nonblocking,
         pipe_ping_pong, pipe_shared_with_child, splice_and_tee
 }
 

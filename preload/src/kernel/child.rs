@@ -37,7 +37,7 @@ impl Children {
 pub fn wait(worker: &mut Worker, call: &mut Frame, number: Sysno) -> Outcome {
     let [_, _, third, fourth, ..] = call.arguments();
     let options = if number == Sysno::wait4 { third } else { fourth };
-    if worker.is_single() || options & WNOHANG as usize != 0 {
+    if worker.is_alone() || options & WNOHANG as usize != 0 {
         return Outcome::Pass;
     }
     if options & ODD != 0 {

@@ -90,7 +90,7 @@ pub fn after_wait(number: Sysno, result: isize) -> isize {
 }
 
 fn try_then_pool(worker: &mut Worker, call: &mut Frame, number: Sysno) -> Outcome {
-    if worker.is_single() {
+    if worker.is_alone() {
         return Outcome::Pass;
     }
     let job = Job::whole(number, call.arguments());
@@ -153,7 +153,7 @@ pub fn messages(worker: &mut Worker, call: &mut Frame, number: Sysno) -> Outcome
 
 /// fsync(2) and its kin, on a file that has a disk beneath it.
 pub fn synchronise(worker: &mut Worker, call: &mut Frame, number: Sysno) -> Outcome {
-    if worker.is_single() {
+    if worker.is_alone() {
         return Outcome::Pass;
     }
     let has_file = matches!(number, Sysno::fsync | Sysno::fdatasync | Sysno::sync_file_range | Sysno::syncfs);
@@ -175,7 +175,7 @@ fn is_in_memory(fd: i32) -> bool {
 
 /// copy_file_range(2), which may copy gigabytes.
 pub fn copy(worker: &mut Worker, call: &mut Frame) -> Outcome {
-    if worker.is_single() {
+    if worker.is_alone() {
         return Outcome::Pass;
     }
     pool::hand_over(worker, call, Job::whole(Sysno::copy_file_range, call.arguments()))

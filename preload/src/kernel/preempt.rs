@@ -73,6 +73,15 @@ impl Preemption {
         self.forbidden = true;
     }
 
+    /// Stops the slices until there is another task.
+    #[inline(always)]
+    pub fn rest(&mut self) {
+        if self.armed {
+            self.armed = false;
+            self.set(0);
+        }
+    }
+
     /// Whether tasks switch only where they block: spawn rules are in force.
     pub fn is_forbidden(&self) -> bool {
         self.forbidden

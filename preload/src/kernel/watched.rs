@@ -78,6 +78,15 @@ impl Watchdog {
         }
     }
 
+    /// Stops the timer until it is needed again.
+    #[inline(always)]
+    pub fn rest(&self) {
+        if self.runs.load(Ordering::Relaxed) {
+            self.runs.store(false, Ordering::Relaxed);
+            self.set(0);
+        }
+    }
+
     /// In the child of a fork there is no timer.
     pub fn forget(&mut self) {
         *self = Watchdog::new();

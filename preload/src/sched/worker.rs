@@ -336,6 +336,17 @@ impl Worker {
         self.attention.store(1, Ordering::Relaxed);
     }
 
+    /// Whether one task alone is alive. Then it makes its calls itself, and no tick of grivet's may cut one short.
+    #[inline(always)]
+    pub fn is_alone(&mut self) -> bool {
+        if !self.is_single() {
+            return false;
+        }
+        self.preemption.rest();
+        self.watchdog.rest();
+        true
+    }
+
     /// Whether one task alone is alive.
     pub fn is_single(&self) -> bool {
         self.tasks.live == 1

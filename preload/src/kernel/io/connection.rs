@@ -84,7 +84,7 @@ pub fn connect(worker: &mut Worker, call: &Call) -> Attempt {
 
 /// Whether the address is this machine's own, so that the connection is there, or refused, at once.
 fn is_near(address: usize, length: usize) -> bool {
-    // SAFETY (both reads): socket addresses are plain integers.
+    // SAFETY: socket addresses are plain integers.
     match unsafe { user::read::<u16>(address) } {
         // SAFETY: as above.
         Ok(AF_INET) if length >= 8 => unsafe { user::read::<[u8; 8]>(address) }.is_ok_and(|bytes| bytes[4] == 127),

@@ -75,7 +75,7 @@ const EAGAIN: isize = -11;
 /// Any call of the family by the running task. With one task alone the program's own call is made, as if grivet was not there.
 #[inline]
 pub fn begin(worker: &mut Worker, frame: &mut Frame, number: Sysno) -> Outcome {
-    if worker.is_single() {
+    if worker.is_alone() {
         worker.descriptors.lose_count(frame.rdi as i32);
         return Outcome::Pass;
     }

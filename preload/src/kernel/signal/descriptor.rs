@@ -46,8 +46,8 @@ impl SignalFiles {
 pub fn make(worker: &mut Worker, call: &mut Frame) -> Outcome {
     // SAFETY: the program's own call.
     let answer = unsafe { raw::call(call.number(), call.arguments()) };
-    // SAFETY: a set is one plain word, which the kernel has just read.
     if answer >= 0
+        // SAFETY: a set is one plain word, which the kernel has just read.
         && let Ok(mask) = unsafe { user::read::<u64>(call.rsi as usize) }
         && worker.signal_files.files.try_reserve(1).is_ok()
     {
