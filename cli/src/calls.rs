@@ -1,4 +1,4 @@
-//! Where a program and its libraries call a function, and what may go wrong there if the call returns at once: the warnings of
+//! Where a program and its libraries call a function, and what may go wrong there if the call returns before it is done: the warnings of
 //! `check --spawn`.
 //!
 //! What a call site does is judged by `grivet-sites`. Here it is found out by which addresses each object calls the function: its own,
@@ -34,17 +34,27 @@ pub enum Danger {
     StackArgument(u8),
 }
 
-/// The warnings about the calls of `function`, in the order of objects and addresses.
-pub fn warnings(rules: &Rules, function: &Function) -> Result<Vec<Warning>, Refusal> {
+/// The calls of a function that were seen.
+#[derive(Default)]
+pub struct Calls {
+    /// How many there are; calls through pointers are not seen.
+    pub count: usize,
+    /// In the order of objects and addresses.
+    pub warnings: Vec<Warning>,
+}
+
+/// The calls of `function`.
+pub fn of(rules: &Rules, function: &Function) -> Result<Calls, Refusal> {
     let names = exported_names(rules.elf(function), function.address)?;
-    let mut warnings = Vec::new();
+    let mut calls = Calls::default();
     for (object, (elf, _)) in rules.objects().into_iter().enumerate() {
         if elf.go {
             continue;
         }
         let own = (object == function.object).then_some(function.address);
         for site in call_sites(elf, own, &names)? {
-            let mut warn = |danger| warnings.push(Warning { object, address: site.address, danger });
+            calls.count += 1;
+            let mut warn = |danger| calls.warnings.push(Warning { object, address: site.address, danger });
             if site.result_used {
                 warn(Danger::ResultUsed);
             }
@@ -53,7 +63,7 @@ pub fn warnings(rules: &Rules, function: &Function) -> Result<Vec<Warning>, Refu
             }
         }
     }
-    Ok(warnings)
+    Ok(calls)
 }
 
 /// `name+0xoffset` of the function of `object` that holds each of `addresses`, where its name is known.

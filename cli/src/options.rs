@@ -91,7 +91,7 @@ pub struct RuleOptions {
     /// Let each call of a function run on its own while its caller goes on (GRIVET_SPAWN); may be repeated
     ///
     /// SYMBOL: a function of the program or of a library it is loaded with (libfoo.so:fetch); a demangled C++ or Rust name or the
-    /// end of one (app::fetch); an address (0x1234). The caller gets VALUE at once: an integer, as -1 or 0x10, or a double, as
+    /// end of one (app::fetch); an address (0x1234). The caller gets VALUE when the call first waits: an integer, as -1 or 0x10, or a double, as
     /// 1.5; 0 if none is given. In a script these are functions of its interpreter. Rules are looked
     /// up before the program is started; its libraries are found as `grivet check` does. Sets GRIVET_SPAWN, with commas between rules.
     #[arg(long, value_name = "SYMBOL[=VALUE]", value_parser = spawn_rules)]

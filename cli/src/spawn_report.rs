@@ -44,7 +44,7 @@ pub fn of(program: &Program, lists: &[String]) -> Result<(String, i32), Refusal>
     } else if warnings > 0 {
         (WORKS, "works if the callers warned of can do without what the call gives them".to_owned())
     } else {
-        (WORKS, "works: each call returns at once and runs as a task".to_owned())
+        (WORKS, "works: each call runs as a task, and its caller goes on when it first waits".to_owned())
     };
     report.line("verdict", verdict);
     Ok((report.0, status))
@@ -67,9 +67,14 @@ fn describe(report: &mut Report, files: &Rules, function: &Function) -> bool {
 
 /// Warns of what is seen at the calls of `functions`, and returns how many warnings there are.
 fn warn(report: &mut Report, files: &Rules, rule: &Rule, functions: &[Function]) -> Result<usize, Refusal> {
-    let mut warnings = Vec::new();
+    let (mut warnings, mut seen) = (Vec::new(), 0);
     for function in functions {
-        warnings.extend(calls::warnings(files, function)?);
+        let calls = calls::of(files, function)?;
+        seen += calls.count;
+        warnings.extend(calls.warnings);
+    }
+    if seen == 0 && !functions.is_empty() {
+        report.line("  callers", "no direct call was seen: what callers by pointer do with the result is not known");
     }
     let listed = &warnings[..warnings.len().min(LISTED)];
     let objects = files.objects();

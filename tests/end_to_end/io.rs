@@ -58,3 +58,12 @@ fn terminal_timing() {
 fn sync_under_file_lock() {
     Program::c("io/sync_under_file_lock").with_helper_threads().same();
 }
+
+#[test]
+fn main_alone_pays_for_no_call_twice() {
+    let run = Program::c("io/main_alone_makes_its_own_calls").well_under_grivet();
+    let [stats] = &run.stats[..] else { panic!("one stats line expected: {run:#?}") };
+    assert!(stats.get("passed") >= 2000, "{stats:?}");
+    assert!(stats.get("answered") < 100, "{stats:?}");
+    assert_eq!(stats.get("parks_io"), 0, "{stats:?}");
+}

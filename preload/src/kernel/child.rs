@@ -1,5 +1,5 @@
-//! wait4(2) and waitid(2): tried with WNOHANG; if no child has changed, the task parks until SIGCHLD says that one may have. While tasks wait so,
-//! the kernel thread lets SIGCHLD in even if every task blocks or ignores it.
+//! wait4(2) and waitid(2): tried with WNOHANG; if no child has changed, the task parks until SIGCHLD says that one may
+//! have. While tasks wait so, the kernel thread lets SIGCHLD in even if every task blocks or ignores it.
 
 use super::pool::{self, Job};
 use super::signal::bit;

@@ -1,6 +1,6 @@
-//! Calls that make, copy, close or change descriptors, as far as grivet has to know of them: what was learned of a number is forgotten
-//! when the program closes it, and a file that tasks wait for stays open until they are done, as natively a file does
-//! that a thread is in a call on. Grivet's own descriptors are kept out of the program's reach.
+//! Calls that make, copy, close or change descriptors, as far as grivet has to know of them: what was learned of a
+//! number is forgotten when the program closes it, and a file that tasks wait for stays open until they are done, as
+//! natively a file does that a thread is in a call on. Grivet's own descriptors are kept out of the program's reach.
 
 use super::{Outcome, error};
 use crate::arch::Frame;
@@ -252,7 +252,7 @@ pub fn make_pair(worker: &mut Worker, call: &mut Frame, number: Sysno) -> Outcom
     for fd in ends {
         if let Some(entry) = worker.descriptors.entry(fd) {
             entry.is_exact = is_plain;
-            entry.may_be_shared = !is_plain;
+            entry.was_made_here = is_plain;
         }
     }
     Outcome::Done(answer)

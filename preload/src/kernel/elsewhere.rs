@@ -1,5 +1,5 @@
-//! Calls that wait where the kernel tells nobody when they would not: locks on files, System V semaphores and messages, what must be on the
-//! disk. Each is attempted in its own way of not waiting first; the pool makes the rest.
+//! Calls that wait where the kernel tells nobody when they would not: locks on files, System V semaphores and messages,
+//! what must be on the disk. Each is attempted in its own way of not waiting first; the pool makes the rest.
 
 use super::pool::{self, Job};
 use super::{Outcome, error};
@@ -83,7 +83,8 @@ pub fn waits_for_others(number: Sysno) -> bool {
     )
 }
 
-/// The result as the kernel tells it to a call that waits: what it waited for was there when it began, and is removed if it is not any more.
+/// The result as the kernel tells it to a call that waits: what it waited for was there when it began, and is removed
+/// if it is not any more.
 pub fn after_wait(number: Sysno, result: isize) -> isize {
     let is_ipc = matches!(number, Sysno::semop | Sysno::semtimedop | Sysno::msgsnd | Sysno::msgrcv);
     if is_ipc && result == error(Errno::EINVAL) { error(Errno::EIDRM) } else { result }

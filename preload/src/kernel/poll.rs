@@ -1,5 +1,6 @@
-//! poll(2), ppoll(2), select(2), pselect6(2): tried without waiting; if nothing is ready the task parks with a watch on each
-//! of its files, and looks again when the poller says that something happened to one. A set of no files is a plain sleep.
+//! poll(2), ppoll(2), select(2), pselect6(2): tried without waiting; if nothing is ready the task parks with a watch on
+//! each of its files, and looks again when the poller says that something happened to one. A set of no files is a plain
+//! sleep.
 
 use super::{Outcome, error, time};
 use crate::arch::Frame;
@@ -180,7 +181,8 @@ fn empty_sets(request: &Request) {
     }
 }
 
-/// Marks the signalfds in the array that the kernel found nothing in, but for which signals are held back here; how many.
+/// Marks the signalfds in the array that the kernel found nothing in, but for which signals are held back here; how
+/// many.
 fn signals_for(worker: &Worker, id: TaskId, files: usize, count: usize) -> isize {
     let mut more = 0;
     for place in (0..count).map(|index| files + index * size_of::<pollfd>()) {

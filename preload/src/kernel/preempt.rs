@@ -1,6 +1,6 @@
 //! Time slices. A task that neither sleeps nor locks must not starve the others (a spinlock's holder among them), so a
-//! timer on the kernel thread's CPU time interrupts it now and then. The timer is made when the first task is, and rests while
-//! there is one task only. Tasks that hold the processor for very long are reported, once.
+//! timer on the kernel thread's CPU time interrupts it now and then. The timer is made when the first task is, and
+//! rests while there is one task only. Tasks that hold the processor for very long are reported, once.
 
 use crate::kernel::signal::frame::SigInfo;
 use crate::kernel::timer::SigEvent;
@@ -15,8 +15,8 @@ use syscalls::Sysno;
 
 /// CPU time between two signals of the timer, ns.
 const TICK: u64 = 5_000_000;
-/// CPU time that a task has before it must give way, ns: it does so at the second tick that finds it running, for at the first
-/// it may have only just begun.
+/// CPU time that a task has before it must give way, ns: it does so at the second tick that finds it running, for at
+/// the first it may have only just begun.
 const SLICE: u64 = 2 * TICK;
 /// Interruptions that find one task only, after which the timer rests.
 const QUIET_TICKS: u32 = 20;
@@ -87,8 +87,8 @@ impl Preemption {
         self.forbidden
     }
 
-    /// Whether a task that gives way where it need not is back soon: no task has had a whole slice for a while, and tasks may switch
-    /// where they do not block.
+    /// Whether a task that gives way where it need not is back soon: no task has had a whole slice for a while, and
+    /// tasks may switch where they do not block.
     #[inline(always)]
     pub fn is_calm(&self, switches: u64) -> bool {
         const A_WHILE: u64 = 10_000;
@@ -147,8 +147,8 @@ impl Preemption {
         info.si_code == SI_TIMER && info.value() == MARK
     }
 
-    /// A timer signal came while `live` tasks exist, after `switches` switches: whether the running task was running at the
-    /// last one, too. The timer rests when there was one task only for some time.
+    /// A timer signal came while `live` tasks exist, after `switches` switches: whether the running task was running at
+    /// the last one, too. The timer rests when there was one task only for some time.
     pub fn tick(&mut self, live: u32, switches: u64) -> bool {
         if live <= 1 {
             self.quiet += 1;

@@ -29,8 +29,8 @@ pub fn nanosleep(worker: &mut Worker, call: &mut Frame) -> Outcome {
     sleep(worker, call, CLOCK_MONOTONIC, false, call.rdi as usize)
 }
 
-/// clock_nanosleep(2). Clocks that other tasks' running does not move are turned into CLOCK_MONOTONIC once; CPU-time clocks are looked at
-/// again when the time could be over; clocks that wake a suspended machine are left to the kernel.
+/// clock_nanosleep(2). Clocks that other tasks' running does not move are turned into CLOCK_MONOTONIC once; CPU-time
+/// clocks are looked at again when the time could be over; clocks that wake a suspended machine are left to the kernel.
 pub fn clock_nanosleep(worker: &mut Worker, call: &mut Frame) -> Outcome {
     let clock = call.rdi as u32;
     if !matches!(clock, CLOCK_REALTIME | CLOCK_MONOTONIC | CLOCK_BOOTTIME | CLOCK_TAI | CLOCK_PROCESS_CPUTIME_ID) {
@@ -89,7 +89,8 @@ pub fn interrupt_sleeper(worker: &mut Worker, id: TaskId) -> isize {
     error(Errno::EINTR)
 }
 
-/// Argument of a sched_yield of grivet's own, by a task that has just made another: that one runs first, and its maker next.
+/// Argument of a sched_yield of grivet's own, by a task that has just made another: that one runs first, and its maker
+/// next.
 pub const TO_NEWEST: usize = 0x6772_6976_6574_0003;
 
 fn yield_to_newest(worker: &mut Worker, call: &mut Frame) -> Outcome {
@@ -104,13 +105,13 @@ fn yield_to_newest(worker: &mut Worker, call: &mut Frame) -> Outcome {
     Outcome::Switch
 }
 
-/// sched_yield(2): behind all ready tasks. Sleepers that are due and files that are ready are seen first, so that a loop of
-/// yields makes everyone progress.
+/// sched_yield(2): behind all ready tasks. If there are none, sleepers that are due and files that are ready are looked
+/// for, so that a loop of yields makes everyone progress.
 pub fn sched_yield(worker: &mut Worker, call: &mut Frame) -> Outcome {
     if call.rdi as usize == TO_NEWEST {
         return yield_to_newest(worker, call);
     }
-    if worker.has_something_to_look_for() {
+    if worker.run_queue.is_empty() && worker.has_something_to_look_for() {
         worker.look_around();
     }
     if worker.run_queue.is_empty() {

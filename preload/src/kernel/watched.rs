@@ -1,9 +1,9 @@
-//! Calls that should not wait, but could: nothing tells for certain beforehand. `accept` after poll(2) said yes waits if another process was
-//! faster, and `connect` has no flag that makes it not wait. The worker makes such a call itself, and a timer's signal takes it out of the kernel
-//! again if it does wait.
+//! Calls that should not wait, but could: nothing tells for certain beforehand. `accept` after poll(2) said yes waits
+//! if another process was faster, and `connect` has no flag that makes it not wait. The worker makes such a call
+//! itself, and a timer's signal takes it out of the kernel again if it does wait.
 //!
-//! The timer is started when it is needed and stops by itself after some ticks without use, so that a run of such calls costs no
-//! further system calls.
+//! The timer is started when it is needed and stops by itself after some ticks without use, so that a run of such calls
+//! costs no further system calls.
 
 use crate::arch::x86_64::gate::idle_call;
 use crate::kernel::preempt::SIGNAL;

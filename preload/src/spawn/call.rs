@@ -109,8 +109,9 @@ fn policy() -> &'static Policy {
 #[repr(align(64))]
 struct ExtendedArea(MaybeUninit<[u8; 4096]>);
 
-/// What to do at a rewritten entry: 0 to go on with the function, 1 to return the rule's value to the caller. Vector registers come
-/// back whole: the hook has kept their lower halves, and what the C library does to the upper ones is undone here.
+/// What to do at a rewritten entry: 0 to go on with the function, 1 to return the rule's value to the caller. Vector
+/// registers come back whole: the hook has kept their lower halves, and what the C library does to the upper ones is
+/// undone here.
 ///
 /// # Safety
 /// Called by the entry hook only, with what it laid on the stack.
@@ -252,8 +253,8 @@ fn ended(call: &Call) {
     progress::changed(ALL.running.load(Ordering::Relaxed), 1);
 }
 
-/// The thread with thread pointer `fs_base` ends although its call has not returned (pthread_exit): the call is over, once
-/// those that it has spawned are. The futexes whose waiters are to be woken.
+/// The thread with thread pointer `fs_base` ends although its call has not returned (pthread_exit): the call is over,
+/// once those that it has spawned are. The futexes whose waiters are to be woken.
 pub fn abandon(fs_base: u64) -> [u64; 3] {
     // SAFETY: the thread-local word of a task that is about to end, and the call that its thread runs.
     let Some(call) = (unsafe { (*entry::call_word(fs_base)).as_ref() }) else { return [0; 3] };
@@ -289,8 +290,8 @@ pub fn running_in(fs_base: u64) -> Option<&'static str> {
     unsafe { (*entry::call_word(fs_base)).as_ref().map(|call| (*call.rule).name.as_str()) }
 }
 
-/// longjmp(3) within a spawned call: the target must be on this thread's stack. glibc keeps the stack pointer in word 6 of the
-/// jump buffer, rotated and mixed with the word at fs:0x30 (sysdeps/unix/sysv/linux/x86_64/pointer_guard.h).
+/// longjmp(3) within a spawned call: the target must be on this thread's stack. glibc keeps the stack pointer in word 6
+/// of the jump buffer, rotated and mixed with the word at fs:0x30 (sysdeps/unix/sysv/linux/x86_64/pointer_guard.h).
 fn forbid_leaving(call: &Call, buffer: usize) {
     const STACK_POINTER: usize = 6 * 8;
     const POINTER_GUARD: usize = 0x30;

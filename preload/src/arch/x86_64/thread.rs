@@ -1,9 +1,9 @@
-//! Making a kernel thread that is no task's (`kernel::pool`): clone(2) on a stack of its own, which a C library's function is not to be
-//! asked for here.
+//! Making a kernel thread that is no task's (`kernel::pool`): clone(2) on a stack of its own, which a C library's
+//! function is not to be asked for here.
 
 core::arch::global_asm!(
-    // isize grivet_start_thread(flags, stack_top, &word, function, argument): in the new thread, function(argument) on the
-    // new stack, which it never leaves; rdx and r10 are clone's parent_tid and child_tid.
+    // isize grivet_start_thread(flags, stack_top, &word, function, argument): in the new thread, function(argument) on
+    // the new stack, which it never leaves; rdx and r10 are clone's parent_tid and child_tid.
     ".pushsection .text.grivet_start_thread,\"ax\",@progbits",
     ".globl grivet_start_thread",
     ".hidden grivet_start_thread",
@@ -44,8 +44,8 @@ unsafe extern "C" {
     ) -> isize;
 }
 
-/// clone(2) with `flags`: `function(argument)` runs in a new thread below `stack_top`. `word` is for CLONE_PARENT_SETTID and
-/// CLONE_CHILD_CLEARTID. The thread's id, or a negated errno.
+/// clone(2) with `flags`: `function(argument)` runs in a new thread below `stack_top`. `word` is for
+/// CLONE_PARENT_SETTID and CLONE_CHILD_CLEARTID. The thread's id, or a negated errno.
 ///
 /// # Safety
 /// The stack must be nobody else's until the thread has ended, and `flags` must make a thread that shares this memory.

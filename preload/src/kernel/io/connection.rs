@@ -1,5 +1,6 @@
-//! accept(2), accept4(2), connect(2), and open(2) of a FIFO. None of them can be asked not to wait without changing the file's flags: they are watched
-//! (`kernel::watched`). A TCP connection that is being made goes on by itself, and the poller tells when it is there.
+//! accept(2), accept4(2), connect(2), and open(2) of a FIFO. None of them can be asked not to wait without changing the
+//! file's flags: they are watched (`kernel::watched`). A TCP connection that is being made goes on by itself, and the
+//! poller tells when it is there.
 
 use super::{Attempt, Call, is_ready, kinds, would_block};
 use crate::arch::x86_64::user_memory as user;

@@ -11,8 +11,8 @@ use crate::sched::worker::Worker;
 use linux_raw_sys::general::RWF_NOWAIT;
 use syscalls::Sysno;
 
-/// A read from a device that always has something to give, such as /dev/zero. The kernel cuts it short when a signal comes, and grivet's
-/// ticks are signals: the program must not notice.
+/// A read from a device that always has something to give, such as /dev/zero. The kernel cuts it short when a signal
+/// comes, and grivet's ticks are signals: the program must not notice.
 pub fn read_memory(call: &Call) -> Attempt {
     let [_, address, count, ..] = call.arguments;
     if !is_plain(call) {

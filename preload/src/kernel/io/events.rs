@@ -1,5 +1,5 @@
-//! Waiting for events: epoll_wait(2) and its kin; and what calls of the whole family have in common around a wait: their
-//! time limit, and the signal mask that some of them bring.
+//! Waiting for events: epoll_wait(2) and its kin; and what calls of the whole family have in common around a wait:
+//! their time limit, and the signal mask that some of them bring.
 
 use super::{Attempt, Call, kinds, lend, queue, ring};
 use crate::arch::x86_64::user_memory as user;

@@ -1,9 +1,11 @@
-//! Bytes from one task's write straight into another's read: if a pipe or socket pair is this process's alone, empty, and a task waits in a
-//! read of its other end, the kernel need not see them. What the reader has no room for goes the usual way.
+//! Bytes from one task's write straight into another's read: if a pipe or socket pair is this process's alone, empty,
+//! and a task waits in a read of its other end, the kernel need not see them. What the reader has no room for goes the
+//! usual way.
 //!
 //! A pair is private if it was made under grivet's eyes and has not been duplicated, passed on or inherited since
-//! (`Descriptors::share`), and it is empty for certain if the kernel has said so and all that was written and read since was counted
-//! (`Descriptor::is_exact`). Nothing is ever kept here: bytes are in a task's own buffer or in the kernel.
+//! (`Descriptors::share`), and it is empty for certain if the kernel has said so and all that was written and read
+//! since was counted (`Descriptor::is_exact`). Nothing is ever kept here: bytes are in a task's own buffer or in the
+//! kernel.
 
 use super::{Call, complete};
 use crate::arch::x86_64::user_memory as user;
@@ -12,11 +14,12 @@ use crate::sched::task::{NONE, TaskId};
 use crate::sched::worker::Worker;
 use syscalls::Sysno;
 
-/// How often a write lets the reader run first, before it goes to the kernel. More would serve even more of them by hand, and make a write
-/// wait longer when many tasks are ready.
+/// How often a write lets the reader run first, before it goes to the kernel. More would serve even more of them by
+/// hand, and make a write wait longer when many tasks are ready.
 const PATIENCE: u32 = 4;
 
-/// Gives as many of the `count` bytes at `address` to the task that waits at the other end of `fd` as it has room for; how many.
+/// Gives as many of the `count` bytes at `address` to the task that waits at the other end of `fd` as it has room for;
+/// how many.
 #[inline(always)]
 pub fn give(worker: &mut Worker, fd: i32, address: usize, count: usize) -> usize {
     let Some(entry) = worker.descriptors.get(fd) else { return 0 };
@@ -54,7 +57,8 @@ fn serve(worker: &mut Worker, fd: i32, reader: TaskId, address: usize, count: us
     bytes
 }
 
-/// Whether a write to `fd` had better let the reader run first: it was served and would wait again, and could then be served again.
+/// Whether a write to `fd` had better let the reader run first: it was served and would wait again, and could then be
+/// served again.
 #[inline(always)]
 pub fn should_wait_for_reader(worker: &mut Worker, call: &Call) -> bool {
     if worker.run_queue.is_empty() || worker.tasks[call.id].bitset >= PATIENCE {

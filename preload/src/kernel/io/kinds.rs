@@ -1,5 +1,6 @@
-//! Finding out what a descriptor is, once for each number, and what may change while it is open: its O_NONBLOCK flag and
-//! its socket timeouts. Both are looked at when a task is about to wait, and again only after the program has changed any.
+//! Finding out what a descriptor is, once for each number, and what may change while it is open: its O_NONBLOCK flag
+//! and its socket timeouts. Both are looked at when a task is about to wait, and again only after the program has
+//! changed any.
 
 use crate::raw;
 use crate::sched::clock::NS_PER_S;
@@ -160,7 +161,8 @@ pub fn has_hung_up(fd: i32) -> bool {
     }
 }
 
-/// Whether a read of the terminal `fd` may end by time or with nothing (VTIME, VMIN 0, termios(3)), which poll(2) does not foresee.
+/// Whether a read of the terminal `fd` may end by time or with nothing (VTIME, VMIN 0, termios(3)), which poll(2) does
+/// not foresee.
 pub fn reads_by_time(fd: i32) -> bool {
     const TCGETS: usize = 0x5401;
     const ICANON: u32 = 2;

@@ -1,5 +1,5 @@
-//! recv(2), send(2) and their kin: attempted with MSG_DONTWAIT. A receive with MSG_WAITALL and a send on a stream go on until all bytes are
-//! through.
+//! recv(2), send(2) and their kin: attempted with MSG_DONTWAIT. A receive with MSG_WAITALL and a send on a stream go on
+//! until all bytes are through.
 
 use super::parts::{MOST_BYTES, Part, Parts, bytes_of};
 use super::transfer::claim_broken_pipe;
@@ -47,7 +47,8 @@ impl Header {
     };
 }
 
-/// A copy of the message at `address` without its first `done` bytes; what has been passed with those is not passed again.
+/// A copy of the message at `address` without its first `done` bytes; what has been passed with those is not passed
+/// again.
 fn rest_of(address: usize, done: usize) -> Result<(Header, Parts), Errno> {
     // SAFETY: struct msghdr is plain integers.
     let mut header = unsafe { user::read::<Header>(address) }?;
@@ -174,8 +175,9 @@ pub fn receive(worker: &mut Worker, call: &Call) -> Attempt {
     }
 }
 
-/// A receive from a socket with a low-water mark (SO_RCVLOWAT), which waits until that many bytes are there, or as many as it has room
-/// for: what it waits for, None if they are. The poller tells of the mark only; with less room a thread of the pool waits.
+/// A receive from a socket with a low-water mark (SO_RCVLOWAT), which waits until that many bytes are there, or as many
+/// as it has room for: what it waits for, None if they are. The poller tells of the mark only; with less room a thread
+/// of the pool waits.
 #[inline(never)]
 pub fn below_mark(worker: &mut Worker, call: &Call, room: usize) -> Option<Attempt> {
     const FIONREAD: usize = 0x541b;
@@ -207,8 +209,8 @@ pub fn has_mark(worker: &Worker, fd: i32) -> bool {
     worker.descriptors.get(fd).is_some_and(|entry| entry.low_water > 1)
 }
 
-/// A receive with MSG_WAITALL on a Unix socket, which ends where descriptors or credentials were passed: only a message's header
-/// tells of them.
+/// A receive with MSG_WAITALL on a Unix socket, which ends where descriptors or credentials were passed: only a
+/// message's header tells of them.
 #[inline(never)]
 fn receive_all(worker: &mut Worker, call: &Call) -> Attempt {
     const MSG_CTRUNC: u32 = 8;

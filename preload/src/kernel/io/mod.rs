@@ -1,10 +1,10 @@
-//! Calls that wait for a file: read, write, accept, connect, epoll_wait and their kin. Each is *attempted* without waiting; if it would
-//! wait, its task parks in the queue of the descriptor (`sched::descriptors`) until the poller, or another task's write to the
-//! other end, says that an attempt is worth while. The attempt is then made when the task's turn comes, before it goes on, so a file that
-//! is written many times is read once.
+//! Calls that wait for a file: read, write, accept, connect, epoll_wait and their kin. Each is *attempted* without
+//! waiting; if it would wait, its task parks in the queue of the descriptor (`sched::descriptors`) until the poller, or
+//! another task's write to the other end, says that an attempt is worth while. The attempt is then made when the task's
+//! turn comes, before it goes on, so a file that is written many times is read once.
 //!
-//! An attempt takes everything from the task's saved registers and keeps what was done so far in `Task::expected` (bytes
-//! or messages): nothing else of a call outlives its wait. A file's O_NONBLOCK flag is never changed, because
+//! An attempt takes everything from the task's saved registers and keeps what was done so far in `Task::expected`
+//! (bytes or messages): nothing else of a call outlives its wait. A file's O_NONBLOCK flag is never changed, because
 //! other processes may share it; where a call has no flag of its own, see `watched`.
 
 pub mod connection;
@@ -72,7 +72,8 @@ pub struct Call {
 
 const EAGAIN: isize = -11;
 
-/// Any call of the family by the running task. With one task alone the program's own call is made, as if grivet was not there.
+/// Any call of the family by the running task. With one task alone the program's own call is made, as if grivet was not
+/// there.
 #[inline]
 pub fn begin(worker: &mut Worker, frame: &mut Frame, number: Sysno) -> Outcome {
     if worker.is_alone() {
@@ -319,7 +320,7 @@ fn would_block(worker: &mut Worker, call: &Call, direction: Direction) -> Attemp
         if direction == Direction::Read {
             entry.level = 0;
             // The kernel has just said that it is empty.
-            entry.is_exact = entry.peer != NO_PEER && !entry.may_be_shared;
+            entry.is_exact = entry.was_made_here && !entry.may_be_shared;
         } else if entry.peer != NO_PEER {
             let peer = entry.peer;
             if let Some(other) = worker.descriptors.get_mut(peer) {
@@ -385,7 +386,8 @@ pub fn interrupted_result(worker: &mut Worker, id: TaskId) -> isize {
     if done > 0 && number != Sysno::connect as u32 { done } else { error(Errno::EINTR) }
 }
 
-/// Ends the call of a task that stands in no queue of waiters, and makes it ready if it is not in the run queue already.
+/// Ends the call of a task that stands in no queue of waiters, and makes it ready if it is not in the run queue
+/// already.
 pub fn complete(worker: &mut Worker, id: TaskId, result: isize) {
     worker.frame_of(id).answer(result);
     worker.tasks[id].retries = false;

@@ -1,5 +1,5 @@
-//! mq_timedsend(2) and mq_timedreceive(2): a message queue is a descriptor that poll(2) knows, and a time limit in the past makes the call
-//! not wait.
+//! mq_timedsend(2) and mq_timedreceive(2): a message queue is a descriptor that poll(2) knows, and a time limit in the
+//! past makes the call not wait.
 
 use super::{Attempt, Call, kinds};
 use crate::arch::x86_64::user_memory as user;

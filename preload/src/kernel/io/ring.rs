@@ -1,5 +1,6 @@
-//! The program's own io_urings: io_uring_setup(2) and io_uring_enter(2). What is to be submitted is, once; completions are then waited for on
-//! the ring's descriptor. How many there are is read from the ring, whose place is noted when the program maps it.
+//! The program's own io_urings: io_uring_setup(2) and io_uring_enter(2). What is to be submitted is, once; completions
+//! are then waited for on the ring's descriptor. How many there are is read from the ring, whose place is noted when
+//! the program maps it.
 
 use super::{Attempt, Call};
 use crate::arch::Frame;
@@ -70,8 +71,9 @@ impl ProgramRings {
     }
 }
 
-/// io_uring_setup(2). Completions must not be put off until the program enters the kernel to wait (IORING_SETUP_DEFER_TASKRUN), for then the
-/// poller is told of none: such a ring is made without that, which the program cannot tell.
+/// io_uring_setup(2). Completions must not be put off until the program enters the kernel to wait
+/// (IORING_SETUP_DEFER_TASKRUN), for then the poller is told of none: such a ring is made without that, which the
+/// program cannot tell.
 pub fn setup(worker: &mut Worker, call: &mut Frame) -> Outcome {
     let [entries, address, ..] = call.arguments();
     // SAFETY: struct io_uring_params is plain integers.

@@ -1,5 +1,5 @@
-//! splice(2), tee(2), vmsplice(2) and sendfile(2): made with the flag that keeps pipes from waiting; sockets, which don't heed that flag, are
-//! watched. Which of the two files has to be waited for then, poll(2) says.
+//! splice(2), tee(2), vmsplice(2) and sendfile(2): made with the flag that keeps pipes from waiting; sockets, which
+//! don't heed that flag, are watched. Which of the two files has to be waited for then, poll(2) says.
 
 use super::{Attempt, Call, became_ready, is_ready, kinds, would_block, wrote};
 use crate::kernel::watched::{self, Answer, Waits};

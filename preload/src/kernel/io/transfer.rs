@@ -1,6 +1,6 @@
-//! read(2), write(2) and their vector and positioned forms. On sockets and pipes they are attempted with the flag that each
-//! has for it (MSG_DONTWAIT, RWF_NOWAIT); on other files that poll(2) knows, poll is asked first. What a disk has in its
-//! cache is read at once, and the rest by a kernel thread of the pool.
+//! read(2), write(2) and their vector and positioned forms. On sockets and pipes they are attempted with the flag that
+//! each has for it (MSG_DONTWAIT, RWF_NOWAIT); on other files that poll(2) knows, poll is asked first. What a disk has
+//! in its cache is read at once, and the rest by a kernel thread of the pool.
 
 use super::disk::{read_disk, read_memory};
 use super::parts::{MOST_BYTES, Part, Parts, bytes_of, count_all};
@@ -236,7 +236,8 @@ pub fn write(worker: &mut Worker, call: &Call) -> Attempt {
     }
 }
 
-/// A write to a file that is neither a stream nor on a disk. Few can be written (eventfd, terminals); the others say so at once.
+/// A write to a file that is neither a stream nor on a disk. Few can be written (eventfd, terminals); the others say so
+/// at once.
 fn write_other(worker: &mut Worker, call: &Call, address: usize, count: usize) -> Attempt {
     if worker.descriptors.get(call.fd).is_some_and(|entry| !entry.takes_writes) {
         let part = Part { base: address, length: count };
@@ -270,8 +271,8 @@ fn write_plain(worker: &mut Worker, call: &Call, kind: Kind, address: usize, cou
     vector(call.fd, Sysno::pwritev2, (&raw const part as usize, 1), OWN_POSITION, 0)
 }
 
-/// Whether the pipe that `fd` writes to has room for `count` bytes, as far as was seen of both its ends: half of the smallest
-/// size that it has unless the program changed it.
+/// Whether the pipe that `fd` writes to has room for `count` bytes, as far as was seen of both its ends: half of the
+/// smallest size that it has unless the program changed it.
 #[inline(always)]
 fn has_room(worker: &Worker, fd: i32, count: usize) -> bool {
     const HALF: usize = 32 << 10;
@@ -280,8 +281,8 @@ fn has_room(worker: &Worker, fd: i32, count: usize) -> bool {
         && worker.descriptors.get(entry.peer).is_some_and(|other| other.level as usize + count <= HALF)
 }
 
-/// A plain read or write of a pipe that will not wait, as far as was seen of both its ends: half the price of one with flags. A
-/// watchdog's tick ends it if it does wait all the same; then EAGAIN, and what was seen is forgotten.
+/// A plain read or write of a pipe that will not wait, as far as was seen of both its ends: half the price of one with
+/// flags. A watchdog's tick ends it if it does wait all the same; then EAGAIN, and what was seen is forgotten.
 #[inline(always)]
 fn sure(worker: &mut Worker, number: Sysno, fd: i32, address: usize, count: usize) -> isize {
     // SAFETY: the program's own buffer.

@@ -1,9 +1,10 @@
-//! A small pool of kernel threads for calls that wait where nothing tells when they would not: locks on files, System V semaphores and
-//! messages, fsync, what a disk does not have in its cache. The task parks, a thread of the pool makes its call, and the poller is told when it is
-//! done. Threads are made when they are needed and end when they have had nothing to do for a while (`threads.rs`).
+//! A small pool of kernel threads for calls that wait where nothing tells when they would not: locks on files, System V
+//! semaphores and messages, fsync, what a disk does not have in its cache. The task parks, a thread of the pool makes
+//! its call, and the poller is told when it is done. Threads are made when they are needed and end when they have had
+//! nothing to do for a while (`threads.rs`).
 //!
-//! More calls than threads: the rest stand in line, and those that wait for another task are attempted by the worker itself now and
-//! then, because the one that they wait for may stand behind them.
+//! More calls than threads: the rest stand in line, and those that wait for another task are attempted by the worker
+//! itself now and then, because the one that they wait for may stand behind them.
 
 mod threads;
 
@@ -187,7 +188,8 @@ fn will_restart(worker: &Worker, id: TaskId, number: Sysno) -> bool {
     waiting != 0 && worker.signals.actions[first].flags & u64::from(SA_RESTART) != 0
 }
 
-/// A signal has come for a task whose call the pool makes: the call is broken off, and the signal follows when it has ended.
+/// A signal has come for a task whose call the pool makes: the call is broken off, and the signal follows when it has
+/// ended.
 pub fn interrupt(worker: &mut Worker, id: TaskId) {
     let is_owners = |task: &Option<(TaskId, Job)>| task.is_some_and(|(owner, _)| owner == id);
     if let Some(slot) = worker.pool.tasks.iter().position(is_owners) {

@@ -1,6 +1,7 @@
-//! The pool's threads: kernel threads that are no task's, made by clone(2) past the C library. Each has a slot through which it is given a
-//! call and gives back the result; it touches nothing else of grivet's, and nothing of the C library's: its thread pointer is
-//! borrowed. All signals are blocked in it but one, by which it is taken out of a call (`interrupt`).
+//! The pool's threads: kernel threads that are no task's, made by clone(2) past the C library. Each has a slot through
+//! which it is given a call and gives back the result; it touches nothing else of grivet's, and nothing of the C
+//! library's: its thread pointer is borrowed. All signals are blocked in it but one, by which it is taken out of a call
+//! (`interrupt`).
 
 use crate::allocator::name_mapping;
 use crate::arch::x86_64::gate::idle_call;
@@ -73,8 +74,8 @@ pub fn is_own_stack(address: u64) -> bool {
     base != 0 && (base..base + SLOTS * STACK).contains(&(address as usize))
 }
 
-/// Gives a call to one of the slots in `free`, with a thread that waits if there is one, else with a new one. The slot; None if there is
-/// none, or no thread can be made.
+/// Gives a call to one of the slots in `free`, with a thread that waits if there is one, else with a new one. The slot;
+/// None if there is none, or no thread can be made.
 pub fn employ(
     free: impl Iterator<Item = usize> + Clone,
     number: u32,
@@ -133,7 +134,8 @@ fn begin(slot: usize) -> bool {
     let Some(base) = stacks() else { return false };
     let word = POOL[slot].thread.as_ptr();
     let mask = raw::set_signal_mask(!bit(SIGNAL));
-    // SAFETY: the stack is this slot's, whose last thread has left it; the function never returns; the word lives for ever.
+    // SAFETY: the stack is this slot's, whose last thread has left it; the function never returns; the word lives for
+    // ever.
     let answer = unsafe { start_thread(FLAGS as usize, base + (slot + 1) * STACK, word, work, slot) };
     raw::set_signal_mask(mask);
     answer > 0

@@ -1,6 +1,7 @@
-//! Grivet's signal handler: the one function that the kernel calls for every signal the program handles. It runs on a stack of
-//! its own with all signals blocked, and only notes what came; then it sends execution where the note will be seen before a
-//! task goes on. Where that is depends on what was interrupted (`gate::place`): the program's code, or grivet's.
+//! Grivet's signal handler: the one function that the kernel calls for every signal the program handles. It runs on a
+//! stack of its own with all signals blocked, and only notes what came; then it sends execution where the note will be
+//! seen before a task goes on. Where that is depends on what was interrupted (`gate::place`): the program's code, or
+//! grivet's.
 
 use super::frame::{self, SigInfo, UContext};
 use super::{FAULTS, SIG_DFL, bit};
@@ -143,7 +144,8 @@ pub unsafe extern "C" fn arrive(signal: i32, info: *const SigInfo, context: *mut
     }
 }
 
-/// A thread of the pool was interrupted: it is to leave its call. A signal of that number that was not for it goes to the worker.
+/// A thread of the pool was interrupted: it is to leave its call. A signal of that number that was not for it goes to
+/// the worker.
 fn arrive_in_pool(info: &SigInfo, context: &mut UContext) {
     const SI_TKILL: i32 = -6;
     if let Place::GoingIdle(skip) = gate::place(context.registers.rip) {
@@ -209,8 +211,8 @@ fn interrupt_program(worker: *mut Worker, info: SigInfo, is_fault: bool, is_tick
     let mut below = context.registers.rsp - RED_ZONE as u64;
     let kernel_frame = (&raw mut *context as usize) - size_of::<u64>();
     if !is_fault {
-        // Not on its stack: the program may have told the kernel to stay off it (SA_ONSTACK) because it uses rsp for its own purposes,
-        // as Erlang's compiled code does, and it need not be this task that the signal is for.
+        // Not on its stack: the program may have told the kernel to stay off it (SA_ONSTACK) because it uses rsp for
+        // its own purposes, as Erlang's compiled code does, and it need not be this task that the signal is for.
         // SAFETY: the frame is the kernel's.
         below = aside(worker, unsafe { frame::room_for_copy(kernel_frame) });
     } else if action.flags & u64::from(SA_ONSTACK) != 0

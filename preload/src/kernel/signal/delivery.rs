@@ -1,5 +1,5 @@
-//! Giving a signal to a task: choosing the task, ending or restarting the call it is parked in, and laying the frame from which
-//! its handler runs (kernel/signal.c, arch/x86/kernel/signal_64.c; signal(7) for what restarts).
+//! Giving a signal to a task: choosing the task, ending or restarting the call it is parked in, and laying the frame
+//! from which its handler runs (kernel/signal.c, arch/x86/kernel/signal_64.c; signal(7) for what restarts).
 
 use super::descriptor;
 use super::frame::{self, SigInfo, SignalFrame, StackT, UContext};

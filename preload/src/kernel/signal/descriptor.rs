@@ -1,5 +1,5 @@
-//! signalfd(2): the kernel's descriptor gives signals that the kernel holds back. Those that are held back here, for one task or because the kernel
-//! had to let them in for a task that waits, are given by the same read.
+//! signalfd(2): the kernel's descriptor gives signals that the kernel holds back. Those that are held back here, for
+//! one task or because the kernel had to let them in for a task that waits, are given by the same read.
 
 use super::frame::SigInfo;
 use crate::arch::Frame;

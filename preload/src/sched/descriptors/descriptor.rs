@@ -83,6 +83,8 @@ pub struct Descriptor {
     pub is_nonblocking: bool,
     /// Another process may have the same file, and change its flags.
     pub may_be_shared: bool,
+    /// It is an end of a pair that was made under grivet's eyes, so that no other process had it from the start.
+    pub was_made_here: bool,
     /// It is known to accept connections.
     pub listens: bool,
     /// It can be written, though not with RWF_NOWAIT.
@@ -125,6 +127,7 @@ impl Descriptor {
             is_unwatchable: false,
             is_nonblocking: false,
             may_be_shared: false,
+            was_made_here: false,
             listens: false,
             takes_writes: false,
             has_timeouts: false,

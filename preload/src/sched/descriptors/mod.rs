@@ -1,6 +1,6 @@
-//! What is known of the process's file descriptors, by number: what kind of file each is, whether the poller watches it,
-//! whether it is known to have nothing to give, and which tasks wait for it. Entries are made on first use and forgotten when the
-//! program closes the number. Nothing here calls the kernel.
+//! What is known of the process's file descriptors, by number: what kind of file each is, whether the poller watches
+//! it, whether it is known to have nothing to give, and which tasks wait for it. Entries are made on first use and
+//! forgotten when the program closes the number. Nothing here calls the kernel.
 //!
 //! Each entry has two queues, first come first served: tasks that wait until the file can be read, and until it can be
 //! written. Tasks in poll(2) wait for several files at once; they stand in lists of watches (`watches.rs`).
@@ -122,11 +122,13 @@ impl Descriptors {
         }
     }
 
-    /// Whether both ends of the pipe or socket pair that `fd` is an end of are known, and no other process or number has one.
+    /// Whether the process made the pipe or socket pair that `fd` is an end of, and no other process or number has an
+    /// end of it.
     #[inline(always)]
     pub fn is_private_pair(&self, fd: i32) -> bool {
         self.get(fd).is_some_and(|entry| {
             entry.peer != NO_PEER
+                && entry.was_made_here
                 && !entry.may_be_shared
                 && self.get(entry.peer).is_some_and(|other| !other.may_be_shared && other.peer == fd)
         })
@@ -167,8 +169,8 @@ impl Descriptors {
         }
     }
 
-    /// Notes that `fd` is an end of the pipe `inode`; pairs it with the other end if that is known. `opposite` tells whether a
-    /// known end is the other one.
+    /// Notes that `fd` is an end of the pipe `inode`; pairs it with the other end if that is known. `opposite` tells
+    /// whether a known end is the other one.
     pub fn note_pipe(&mut self, fd: i32, inode: u64, opposite: impl Fn(i32) -> bool) {
         const REMEMBERED: usize = 4096;
         if let Some(place) = self.pipes.iter().position(|&(known, end)| known == inode && end != fd && opposite(end)) {
@@ -252,8 +254,8 @@ impl Descriptors {
         }
     }
 
-    /// In the child of a fork: no other task waits, and the poller is the parent's. The numbers that stood in for closed
-    /// ones are returned, to be closed.
+    /// In the child of a fork: no other task waits, and the poller is the parent's. The numbers that stood in for
+    /// closed ones are returned, to be closed.
     pub fn become_child(&mut self) -> Vec<i32> {
         for entry in &mut self.table {
             if entry.kind == Kind::Private {

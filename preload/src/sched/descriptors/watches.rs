@@ -1,5 +1,6 @@
-//! Watches: which tasks in poll(2) or select(2) wait for which file. A task in such a call has a chain of watches, one for
-//! each file, and each file has a list of those on it, so that an event finds its tasks, and a task its files, without a search.
+//! Watches: which tasks in poll(2) or select(2) wait for which file. A task in such a call has a chain of watches, one
+//! for each file, and each file has a list of those on it, so that an event finds its tasks, and a task its files,
+//! without a search.
 
 use crate::sched::task::TaskId;
 use alloc::vec::Vec;
@@ -40,7 +41,8 @@ impl Watches {
         self.table[id as usize]
     }
 
-    /// Adds a watch before the file's first and the task's first, which it replaces as such; its id. None if there is no memory.
+    /// Adds a watch before the file's first and the task's first, which it replaces as such; its id. None if there is
+    /// no memory.
     pub fn add(
         &mut self,
         task: TaskId,

@@ -1,8 +1,10 @@
-//! The poller: tells which of the watched files have become ready. Two stand behind one interface: epoll(7) (`epoll.rs`) and io_uring(7)
-//! with polls that stay armed (`ring.rs`). Both are edge-triggered: a file is registered once, and an event is told once for each change.
+//! The poller: tells which of the watched files have become ready. Two stand behind one interface: epoll(7)
+//! (`epoll.rs`) and io_uring(7) with polls that stay armed (`ring.rs`). Both are edge-triggered: a file is registered
+//! once, and an event is told once for each change.
 //!
-//! An event carries the descriptor number and its generation (`sched::descriptors`): a file that lives on in another process or
-//! under another number after its number was closed here may go on reporting, and is told by its old generation.
+//! An event carries the descriptor number and its generation (`sched::descriptors`): a file that lives on in another
+//! process or under another number after its number was closed here may go on reporting, and is told by its old
+//! generation.
 
 mod epoll;
 mod ring;
@@ -107,7 +109,8 @@ impl Poller {
         Poller { instance: Instance::None, has_files: false }
     }
 
-    /// Makes an instance; its descriptor, which the caller moves out of the program's way and hands back by `adopt`. EMFILE, ENFILE, ENOMEM.
+    /// Makes an instance; its descriptor, which the caller moves out of the program's way and hands back by `adopt`.
+    /// EMFILE, ENFILE, ENOMEM.
     pub fn open(&mut self, choice: Choice) -> Result<i32, Errno> {
         self.instance = match choice {
             Choice::Ring => {
@@ -152,8 +155,9 @@ impl Poller {
         self.has_files
     }
 
-    /// Watches `fd` in the directions `more` as well as in those `watched` already. If it is ready, the next look tells. EPERM if it can't be
-    /// watched because it is always ready; ENOSPC, ENOMEM if the kernel's limits are reached.
+    /// Watches `fd` in the directions `more` as well as in those `watched` already. If it is ready, the next look
+    /// tells. EPERM if it can't be watched because it is always ready; ENOSPC, ENOMEM if the kernel's limits are
+    /// reached.
     pub fn watch(&mut self, fd: i32, generation: u16, more: u8, watched: u8) -> Result<(), Errno> {
         match &mut self.instance {
             Instance::None => return Err(Errno::EBADF),

@@ -1,6 +1,6 @@
-//! The poller on io_uring(7): each direction of a file is one poll request that stays armed (IORING_POLL_ADD_MULTI). Completions appear in
-//! shared memory when the worker makes any system call, so a look costs none of its own. The price: a request holds
-//! its file, so it has to be taken back before the program closes the descriptor.
+//! The poller on io_uring(7): each direction of a file is one poll request that stays armed (IORING_POLL_ADD_MULTI).
+//! Completions appear in shared memory when the worker makes any system call, so a look costs none of its own. The
+//! price: a request holds its file, so it has to be taken back before the program closes the descriptor.
 //!
 //! ```text
 //!   submission ring (ours to write: tail)          completion ring (ours to write: head)
@@ -251,8 +251,8 @@ impl Ring {
     }
 }
 
-/// The mask to ask for. A completion repeats what the file's wake-up was about, and sockets say "in or urgent" for any data: urgent
-/// data is not asked for by itself.
+/// The mask to ask for. A completion repeats what the file's wake-up was about, and sockets say "in or urgent" for any
+/// data: urgent data is not asked for by itself.
 fn wanted(directions: u8) -> u32 {
     mask(directions) & !EPOLLPRI
 }
