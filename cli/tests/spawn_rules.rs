@@ -234,7 +234,7 @@ fn calls_without_dangers_are_not_warned_of_and_many_warnings_are_counted() {
 #[test]
 fn that_no_call_was_seen_is_said() {
     let workshop = Workshop::new();
-    let source = "__attribute__((noipa)) int fetch(int number) { return number * 3; }\n\
+    let source = "__attribute__((noipa)) int fetch(int number) { return number * 3 + (number ^ 5) / 7; }\n\
                   int (*volatile pointer)(int) = fetch; int main(void) { return pointer(0); }";
     let (status, report) = check(&workshop, "fetch", &workshop.compile("pointer", source, &["-O1"]));
     assert_eq!(status, Some(0), "{report}");

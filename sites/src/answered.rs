@@ -76,6 +76,7 @@ const ANSWERED: &[u32] = &[
     202, // futex
     203, // sched_setaffinity
     204, // sched_getaffinity
+    208, // io_getevents
     218, // set_tid_address
     220, // semtimedop
     222, // timer_create
@@ -114,6 +115,7 @@ const ANSWERED: &[u32] = &[
     326, // copy_file_range
     327, // preadv2
     328, // pwritev2
+    333, // io_pgetevents
     334, // rseq
     425, // io_uring_setup
     426, // io_uring_enter

@@ -114,9 +114,9 @@ impl Program {
     }
 
     /// Makes calls for which there is no readiness to wait for (file locks, System V queues, the disk): grivet has a
-    /// pool of up to 32 kernel threads make them.
+    /// pool of up to 64 kernel threads make them.
     pub fn with_helper_threads(mut self) -> Program {
-        self.kernel_threads = 1 + 32;
+        self.kernel_threads = 1 + 64;
         self
     }
 

@@ -174,10 +174,10 @@ fn is_in_memory(fd: i32) -> bool {
     answer != 0 || matches!(information[0], TMPFS_MAGIC | RAMFS_MAGIC | HUGETLBFS_MAGIC)
 }
 
-/// copy_file_range(2), which may copy gigabytes.
-pub fn copy(worker: &mut Worker, call: &mut Frame) -> Outcome {
+/// Calls that have no way of not waiting: copy_file_range(2), which may copy gigabytes, and io_getevents(2).
+pub fn any(worker: &mut Worker, call: &mut Frame, number: Sysno) -> Outcome {
     if worker.is_alone() {
         return Outcome::Pass;
     }
-    pool::hand_over(worker, call, Job::whole(Sysno::copy_file_range, call.arguments()))
+    pool::hand_over(worker, call, Job::whole(number, call.arguments()))
 }

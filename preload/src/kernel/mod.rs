@@ -184,7 +184,7 @@ fn answer(worker: &mut Worker, call: &mut Frame) -> Outcome {
         Sysno::fsync | Sysno::fdatasync | Sysno::sync | Sysno::syncfs | Sysno::sync_file_range | Sysno::msync => {
             elsewhere::synchronise(worker, call, number)
         }
-        Sysno::copy_file_range => elsewhere::copy(worker, call),
+        Sysno::copy_file_range | Sysno::io_getevents | Sysno::io_pgetevents => elsewhere::any(worker, call, number),
         Sysno::setuid
         | Sysno::setgid
         | Sysno::setreuid
