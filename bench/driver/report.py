@@ -4,6 +4,7 @@ import json
 import os
 import platform
 import subprocess
+from pathlib import Path
 
 from build import ROOT
 from measure import Cell
@@ -166,3 +167,12 @@ def as_json(facts: dict[str, str], measured: list[tuple[Row, dict[str, Cell]]], 
             }
         )
     return json.dumps({"about": facts, "rows": entries, "notes": remarks}, indent=2) + "\n"
+
+
+def from_json(file: Path) -> dict[str, dict[str, Cell]]:
+    """The figures that `as_json` wrote, by row and column."""
+    cells = {}
+    for entry in json.loads(file.read_text(encoding="utf-8"))["rows"]:
+        columns = entry["columns"].items()
+        cells[entry["row"]] = {name: Cell(column["samples"], column["failure"] or "") for name, column in columns}
+    return cells
