@@ -3,15 +3,12 @@
 //! rests while there is one task only. Tasks that hold the processor for very long are reported, once.
 
 use crate::kernel::signal::frame::SigInfo;
-use crate::kernel::timer::SigEvent;
-use crate::raw;
+use crate::kernel::timer;
 use crate::report::say;
 use crate::sched::clock::NS_PER_S;
-use crate::sched::idle::timespec;
 use crate::sched::task::{Task, TaskId};
 use crate::sched::worker::Worker;
-use linux_raw_sys::general::{__kernel_itimerspec, CLOCK_THREAD_CPUTIME_ID, SI_TIMER, SIGEV_THREAD_ID, SIGURG};
-use syscalls::Sysno;
+use linux_raw_sys::general::{CLOCK_THREAD_CPUTIME_ID, SI_TIMER, SIGURG};
 
 /// CPU time between two signals of the timer, ns.
 const TICK: u64 = 5_000_000;
@@ -108,38 +105,22 @@ impl Preemption {
     fn start(&mut self) {
         self.armed = true;
         if self.timer.is_none() {
-            let event = SigEvent {
-                value: MARK,
-                signal: SIGNAL as i32,
-                notify: SIGEV_THREAD_ID as i32,
-                thread: raw::gettid(),
-                padding: [0; 44],
+            let timer = match timer::make_own(CLOCK_THREAD_CPUTIME_ID, SIGNAL, MARK) {
+                Ok(timer) => timer,
+                Err(errno) => {
+                    say!("no slice timer ({errno}): a thread that never blocks will keep the others waiting");
+                    return;
+                }
             };
-            let mut timer = 0i32;
-            // SAFETY: the kernel reads a sigevent and writes an int.
-            let answer = unsafe {
-                raw::call(
-                    Sysno::timer_create as u32,
-                    [CLOCK_THREAD_CPUTIME_ID as usize, &raw const event as usize, &raw mut timer as usize, 0, 0, 0],
-                )
-            };
-            if answer < 0 {
-                say!(
-                    "no slice timer ({}): a thread that never blocks will keep the others waiting",
-                    syscalls::Errno::new(-answer as i32)
-                );
-                return;
-            }
             self.timer = Some(timer);
         }
         self.set(TICK);
     }
 
     fn set(&self, slice: u64) {
-        let Some(timer) = self.timer else { return };
-        let time = __kernel_itimerspec { it_interval: timespec(slice), it_value: timespec(slice) };
-        // SAFETY: the kernel reads the itimerspec.
-        unsafe { raw::call(Sysno::timer_settime as u32, [timer as usize, 0, &raw const time as usize, 0, 0, 0]) };
+        if let Some(timer) = self.timer {
+            timer::set_own(timer, slice);
+        }
     }
 
     /// Whether `info` announces the end of a slice.

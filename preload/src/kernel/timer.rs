@@ -7,10 +7,11 @@ use crate::arch::x86_64::user_memory as user;
 use crate::kernel::signal::calls::catch;
 use crate::kernel::signal::frame::SigInfo;
 use crate::raw;
+use crate::sched::idle::timespec;
 use crate::sched::task::{FIRST_TID, TaskId};
 use crate::sched::worker::Worker;
 use alloc::vec::Vec;
-use linux_raw_sys::general::{SI_TIMER, SIGEV_THREAD_ID};
+use linux_raw_sys::general::{__kernel_itimerspec, SI_TIMER, SIGEV_THREAD_ID};
 use syscalls::{Errno, Sysno};
 
 /// struct sigevent, as timer_create(2) takes it.
@@ -44,6 +45,34 @@ impl Timers {
         self.directed.retain(|&(known, _)| known != timer);
         self.directed.extend(tid.map(|tid| (timer, tid)));
     }
+}
+
+/// Makes a timer of grivet's own on `clock`: it sends `signal` with `mark` to the worker. EAGAIN if the process may have no more
+/// (RLIMIT_SIGPENDING).
+pub fn make_own(clock: u32, signal: u32, mark: u64) -> Result<i32, Errno> {
+    let event = SigEvent {
+        value: mark,
+        signal: signal as i32,
+        notify: SIGEV_THREAD_ID as i32,
+        thread: raw::gettid(),
+        padding: [0; 44],
+    };
+    let mut timer = 0i32;
+    // SAFETY: the kernel reads a sigevent and writes an int.
+    let answer = unsafe {
+        raw::call(
+            Sysno::timer_create as u32,
+            [clock as usize, &raw const event as usize, &raw mut timer as usize, 0, 0, 0],
+        )
+    };
+    raw::check(answer).map(|_| timer)
+}
+
+/// Lets a timer of grivet's own tick every `interval` ns from now on; 0 stops it.
+pub fn set_own(timer: i32, interval: u64) {
+    let time = __kernel_itimerspec { it_interval: timespec(interval), it_value: timespec(interval) };
+    // SAFETY: the kernel reads the itimerspec.
+    unsafe { raw::call(Sysno::timer_settime as u32, [timer as usize, 0, &raw const time as usize, 0, 0, 0]) };
 }
 
 /// timer_create(2). ENOMEM if the timer cannot be noted; EINVAL if there is no such thread.

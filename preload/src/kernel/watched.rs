@@ -8,12 +8,10 @@
 use crate::arch::x86_64::gate::idle_call;
 use crate::kernel::preempt::SIGNAL;
 use crate::kernel::signal::frame::SigInfo;
-use crate::kernel::timer::SigEvent;
-use crate::raw;
-use crate::sched::idle::timespec;
+use crate::kernel::timer;
 use crate::sched::worker::Worker;
 use core::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, Ordering};
-use linux_raw_sys::general::{__kernel_itimerspec, CLOCK_MONOTONIC, SI_TIMER, SIGEV_THREAD_ID};
+use linux_raw_sys::general::{CLOCK_MONOTONIC, SI_TIMER};
 use syscalls::{Errno, Sysno};
 
 /// How long a call that most probably does not wait may do so, ns.
@@ -93,35 +91,18 @@ impl Watchdog {
     }
 
     fn set(&self, interval: u64) {
-        let time = __kernel_itimerspec { it_interval: timespec(interval), it_value: timespec(interval) };
-        let timer = self.timer.load(Ordering::Relaxed);
-        // SAFETY: the kernel reads the itimerspec.
-        unsafe { raw::call(Sysno::timer_settime as u32, [timer as usize, 0, &raw const time as usize, 0, 0, 0]) };
+        timer::set_own(self.timer.load(Ordering::Relaxed), interval);
     }
 
     fn make(&self) -> bool {
         if self.timer.load(Ordering::Relaxed) >= 0 {
             return true;
         }
-        let event = SigEvent {
-            value: MARK,
-            signal: SIGNAL as i32,
-            notify: SIGEV_THREAD_ID as i32,
-            thread: raw::gettid(),
-            padding: [0; 44],
-        };
-        let mut timer = 0i32;
-        // SAFETY: the kernel reads a sigevent and writes an int.
-        let answer = unsafe {
-            raw::call(
-                Sysno::timer_create as u32,
-                [CLOCK_MONOTONIC as usize, &raw const event as usize, &raw mut timer as usize, 0, 0, 0],
-            )
-        };
-        if answer == 0 {
+        let made = timer::make_own(CLOCK_MONOTONIC, SIGNAL, MARK);
+        if let Ok(timer) = made {
             self.timer.store(timer, Ordering::Relaxed);
         }
-        answer == 0
+        made.is_ok()
     }
 }
 

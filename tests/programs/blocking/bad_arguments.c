@@ -294,12 +294,20 @@ static void make(const struct call *call, int first, const struct value *one, in
         arguments[first] = one->value;
     if (two != NULL)
         arguments[second] = two->value;
-    set_memory();
-    set_descriptors(blocking);
-    uint32_t before = checksum();
-    long result = syscall(call->number, arguments[0], arguments[1], arguments[2], arguments[3], arguments[4],
-                          arguments[5]);
-    int error = errno;
+    /* The timer's signal may also come just when a call that does not wait begins, and end that: one that waits is
+       interrupted each time. */
+    uint32_t before;
+    long result;
+    int error, rounds = blocking ? 3 : 1;
+    do {
+        close_range(3, FIRST_OWN - 1, 0);
+        close_range(700, ~0u, 0);
+        set_memory();
+        set_descriptors(blocking);
+        before = checksum();
+        result = syscall(call->number, arguments[0], arguments[1], arguments[2], arguments[3], arguments[4], arguments[5]);
+        error = errno;
+    } while (result == -1 && error == EINTR && --rounds > 0);
     printf("%s", call->name);
     if (one != NULL)
         printf(", %d: %s", first + 1, one->label);
