@@ -91,6 +91,9 @@ fn leave(worker: &mut Worker, fd: i32) {
 
 /// Tasks wait for `fd`: they go on waiting for its file under another number.
 fn move_waiters(worker: &mut Worker, fd: i32) {
+    if worker.descriptors.stand_ins.try_reserve(1).is_err() {
+        return;
+    }
     let Some(stand_in) = duplicate(fd) else { return };
     worker.descriptors.forget(stand_in);
     let Some(&known) = worker.descriptors.get(fd) else { return };

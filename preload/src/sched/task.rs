@@ -6,6 +6,7 @@ use crate::arch::x86_64::cpu::FloatControl;
 use crate::raw;
 use crate::sched::worker::Worker;
 use alloc::boxed::Box;
+use alloc::vec::Vec;
 use core::ops::{Index, IndexMut};
 use linux_raw_sys::general::{MAP_ANONYMOUS, MAP_NORESERVE, MAP_PRIVATE, PROT_READ, PROT_WRITE};
 use syscalls::Errno;
@@ -127,7 +128,7 @@ pub struct Extra {
     /// Bytes of the message that its sendmmsg is at that are sent already.
     pub part_sent: u32,
     /// Where its registers are put when a signal interrupts it in its own code.
-    pub aside: Box<[u8]>,
+    pub aside: Vec<u8>,
     /// CPUs it asked to run on.
     pub affinity: Option<Box<[u8]>>,
     /// Scheduling policy and priority it asked for.

@@ -64,8 +64,9 @@ pub fn open_poller(worker: &mut Worker) -> Result<(), Errno> {
 
 /// Tells the poller of all files that tasks wait for, before the worker sleeps.
 pub fn register_all(worker: &mut Worker) {
-    let more = core::mem::take(&mut worker.descriptors.due_when_idle);
-    worker.descriptors.due.extend(more);
+    while let Some(fd) = worker.descriptors.due_when_idle.pop() {
+        worker.descriptors.due.push(fd);
+    }
     register_due(worker);
 }
 
@@ -115,10 +116,10 @@ fn give_up_watching(worker: &mut Worker, fd: i32) {
     }
 }
 
-/// Lets those who wait for files that the poller refuses try again; whether there are such.
-pub fn try_unwatchable(worker: &mut Worker) -> bool {
+/// Lets those who wait for files that the poller refuses try again.
+pub fn try_unwatchable(worker: &mut Worker) {
     const BOTH: u8 = Direction::Read as u8 | Direction::Write as u8;
-    for fd in core::mem::take(&mut worker.descriptors.unwatchable) {
+    while let Some(fd) = worker.descriptors.unwatchable.pop() {
         if let Some(entry) = worker.descriptors.get_mut(fd) {
             entry.is_unwatchable = false;
             if entry.has_waiters() {
@@ -127,7 +128,6 @@ pub fn try_unwatchable(worker: &mut Worker) -> bool {
             }
         }
     }
-    !worker.descriptors.unwatchable.is_empty()
 }
 
 /// Hands out what the poller found.

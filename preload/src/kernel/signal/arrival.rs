@@ -182,14 +182,16 @@ fn note_and_hold(worker: *mut Worker, info: SigInfo, context: &mut UContext) {
     }
 }
 
-/// The end of `size` bytes of grivet's own for the registers of the running task, which hold one frame at a time.
-fn aside(worker: &mut Worker, size: usize) -> u64 {
+/// The end of `size` bytes of grivet's own for the registers of the running task, which hold one frame at a time. None
+/// if there is no memory.
+fn aside(worker: &mut Worker, size: usize) -> Option<u64> {
     let current = worker.current;
     let room = &mut worker.tasks[current].extra().aside;
     if room.len() < size {
-        *room = alloc::vec![0; size].into_boxed_slice();
+        room.try_reserve_exact(size - room.len()).ok()?;
+        room.resize(size, 0);
     }
-    room.as_ptr_range().end as u64
+    Some(room.as_ptr_range().end as u64)
 }
 
 /// The program's own code was interrupted: its registers are put aside, and the worker takes over.
@@ -214,7 +216,7 @@ fn interrupt_program(worker: *mut Worker, info: SigInfo, is_fault: bool, is_tick
         // Not on its stack: the program may have told the kernel to stay off it (SA_ONSTACK) because it uses rsp for
         // its own purposes, as Erlang's compiled code does, and it need not be this task that the signal is for.
         // SAFETY: the frame is the kernel's.
-        below = aside(worker, unsafe { frame::room_for_copy(kernel_frame) });
+        below = aside(worker, unsafe { frame::room_for_copy(kernel_frame) }).unwrap_or(below);
     } else if action.flags & u64::from(SA_ONSTACK) != 0
         && let Some(top) = super::delivery::alternate_top(worker, worker.current, below)
     {

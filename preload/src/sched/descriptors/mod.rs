@@ -68,6 +68,10 @@ impl Descriptors {
     fn grow(&mut self, fd: i32) -> Option<()> {
         const FIRST: usize = 64;
         let wanted = (usize::try_from(fd).ok()? + 1).next_power_of_two().max(FIRST);
+        // A number stands in each of these lists once at most: adding one never allocates.
+        for list in [&mut self.due, &mut self.due_when_idle, &mut self.unwatchable] {
+            list.try_reserve_exact(wanted - list.len()).ok()?;
+        }
         self.table.try_reserve_exact(wanted - self.table.len()).ok()?;
         self.table.resize(wanted, Descriptor::blank(0));
         Some(())
