@@ -110,6 +110,7 @@ const ANSWERED: &[u32] = &[
     306, // syncfs
     307, // sendmmsg
     308, // setns
+    317, // seccomp
     318, // getrandom
     322, // execveat
     326, // copy_file_range

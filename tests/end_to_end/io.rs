@@ -15,7 +15,7 @@ same_natively_and_under_grivet! {
     c in "io":
         stream_socket, message_flags, datagram_socket, socket_timeouts, descriptor_passing, many_messages,
         shutdown_wakes_reader, accept_by_many_threads, connect_refused_and_many, echo_server_thread_per_connection,
-        receive_low_water, accept_shared_with_children
+        receive_low_water, accept_shared_with_children, many_sockets_ready_at_once
 }
 
 // Waiting for many things at once, and for what is not a stream of bytes.
@@ -66,4 +66,12 @@ fn main_alone_pays_for_no_call_twice() {
     assert!(stats.get("passed") >= 2000, "{stats:?}");
     assert!(stats.get("answered") < 100, "{stats:?}");
     assert_eq!(stats.get("parks_io"), 0, "{stats:?}");
+}
+
+#[test]
+fn what_is_ready_at_once_is_received_together() {
+    let run = Program::c("io/many_sockets_ready_at_once").well_under_grivet();
+    let [stats] = &run.stats[..] else { panic!("one stats line expected: {run:#?}") };
+    // At least half of 960 sockets; those with calls of other kinds are read by themselves.
+    assert!(stats.get("received_together") >= 480, "{stats:?}");
 }

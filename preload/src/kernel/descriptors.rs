@@ -184,6 +184,8 @@ fn give_way(worker: &mut Worker, fd: i32) {
     }
     if worker.poller.descriptor() == Some(fd) {
         worker.poller.adopt(other);
+    } else if worker.together.descriptor() == Some(fd) {
+        worker.together.adopt(other);
     } else {
         super::pool::moved(worker, other);
     }

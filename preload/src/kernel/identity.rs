@@ -13,7 +13,7 @@ use alloc::vec::Vec;
 use linux_raw_sys::general::{
     MFD_CLOEXEC, O_ACCMODE, O_CLOEXEC, O_RDONLY, SCHED_BATCH, SCHED_FIFO, SCHED_IDLE, SCHED_NORMAL, SCHED_RR,
 };
-use linux_raw_sys::prctl::{PR_GET_NAME, PR_GET_TID_ADDRESS, PR_SET_NAME};
+use linux_raw_sys::prctl::{PR_GET_NAME, PR_GET_TID_ADDRESS, PR_SET_NAME, PR_SET_SECCOMP};
 use syscalls::{Errno, Sysno};
 
 /// Bytes of a thread's name with its end (TASK_COMM_LEN).
@@ -45,6 +45,10 @@ pub fn prctl(worker: &mut Worker, call: &mut Frame) -> Outcome {
     let current = worker.current;
     let is_main = worker.tasks[current].tid < FIRST_TID;
     match option as u32 {
+        PR_SET_SECCOMP => {
+            super::io::together::refuse(worker);
+            Outcome::Pass
+        }
         PR_SET_NAME => {
             let mut name = [0u8; NAME];
             for (index, place) in name.iter_mut().take(NAME - 1).enumerate() {

@@ -98,6 +98,9 @@ fn forget_files(worker: &mut Worker) {
     if let Some(fd) = worker.poller.become_child() {
         descriptors::close_private(worker, fd);
     }
+    if let Some(fd) = worker.together.forget() {
+        descriptors::close_private(worker, fd);
+    }
     worker.watchdog.forget();
     worker.children.clear();
 }

@@ -18,6 +18,8 @@ pub struct Stats {
     pub parks_poll: u64,
     pub parks_signal: u64,
     pub parks_io: u64,
+    /// Receives that were made with others in one system call.
+    pub received_together: u64,
     /// System calls answered here, and left to the kernel.
     pub answered: u64,
     pub passed: u64,
@@ -43,6 +45,7 @@ impl Stats {
             parks_poll: 0,
             parks_signal: 0,
             parks_io: 0,
+            received_together: 0,
             answered: 0,
             passed: 0,
             outlet: Outlet::NONE,
@@ -114,7 +117,7 @@ pub fn print(worker: &Worker) {
     let mut line = Line::new();
     let _ = write!(
         line,
-        "stats: threads={} peak={} switches={} parks_futex={} parks_sleep={} parks_poll={} parks_signal={} parks_io={} answered={} passed={}",
+        "stats: threads={} peak={} switches={} parks_futex={} parks_sleep={} parks_poll={} parks_signal={} parks_io={} received_together={} answered={} passed={}",
         stats.threads,
         stats.peak,
         stats.switches,
@@ -123,6 +126,7 @@ pub fn print(worker: &Worker) {
         stats.parks_poll,
         stats.parks_signal,
         stats.parks_io,
+        stats.received_together,
         stats.answered,
         stats.passed
     );

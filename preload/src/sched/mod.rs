@@ -6,6 +6,7 @@ pub mod arena;
 pub mod clock;
 pub mod descriptors;
 pub mod idle;
+pub mod io_uring;
 pub mod parking;
 pub mod poller;
 pub mod run_queue;

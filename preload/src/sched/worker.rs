@@ -8,6 +8,7 @@ use crate::kernel;
 use crate::kernel::child::Children;
 use crate::kernel::identity::OpenNames;
 use crate::kernel::io::ring::ProgramRings;
+use crate::kernel::io::together::Together;
 use crate::kernel::memory::Discards;
 use crate::kernel::pool::Pool;
 use crate::kernel::signal::Signals;
@@ -61,6 +62,7 @@ pub struct Worker {
     pub program_rings: ProgramRings,
     pub descriptors: Descriptors,
     pub poller: Poller,
+    pub together: Together,
     pub pool: Pool,
     pub children: Children,
     pub watchdog: Watchdog,
@@ -112,6 +114,7 @@ pub static WORKER: WorkerCell = WorkerCell(UnsafeCell::new(Worker {
     program_rings: ProgramRings::new(),
     descriptors: Descriptors::new(),
     poller: Poller::new(),
+    together: Together::new(),
     pool: Pool::new(),
     children: Children::new(),
     watchdog: Watchdog::new(),

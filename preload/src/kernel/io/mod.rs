@@ -19,6 +19,7 @@ pub mod queue;
 mod readiness;
 pub mod ring;
 pub mod splice;
+pub mod together;
 pub mod transfer;
 
 pub use readiness::{became_ready, hand_out, look, open_poller, register_all, try_unwatchable};

@@ -1,6 +1,7 @@
 //! From the poller to the tasks: telling it what tasks wait for, and letting those try whose files have become ready.
 
 use super::make_retry;
+use super::together::{self, Candidates};
 use crate::kernel::{descriptors, poll, pool};
 use crate::sched::descriptors::watches::NO_WATCH;
 use crate::sched::descriptors::{Direction, Kind};
@@ -132,19 +133,25 @@ pub fn try_unwatchable(worker: &mut Worker) {
 
 /// Hands out what the poller found.
 pub fn hand_out(worker: &mut Worker, events: &Events) {
+    let mut readers = Candidates::new();
     for Event { fd, generation, directions, ended, dropped } in events.iter() {
         match worker.descriptors.get_mut(fd) {
             Some(entry) if entry.generation == generation => {
                 entry.watched &= !dropped;
                 if entry.kind == Kind::Private {
                     pool::collect(worker);
-                } else {
-                    became_ready(worker, fd, directions, ended);
+                    continue;
+                }
+                let reader = entry.readers;
+                became_ready(worker, fd, directions, ended);
+                if reader != NONE {
+                    readers.add(reader, fd);
                 }
             }
             _ => {}
         }
     }
+    together::receive(worker, &readers);
 }
 
 /// Looks at the poller without waiting.

@@ -1,5 +1,5 @@
 //! The poller: tells which of the watched files have become ready. Two stand behind one interface: epoll(7)
-//! (`epoll.rs`) and io_uring(7) with polls that stay armed (`ring.rs`). Both are edge-triggered: a file is registered
+//! (`epoll.rs`) and io_uring(7) with polls that stay armed (`polls.rs`). Both are edge-triggered: a file is registered
 //! once, and an event is told once for each change.
 //!
 //! An event carries the descriptor number and its generation (`sched::descriptors`): a file that lives on in another
@@ -7,14 +7,14 @@
 //! generation.
 
 mod epoll;
-mod ring;
+mod polls;
 
 use crate::raw;
 use crate::sched::descriptors::Direction;
 use core::sync::atomic::AtomicU32;
 use epoll::Epoll;
 use linux_raw_sys::general::{EPOLLERR, EPOLLHUP, EPOLLIN, EPOLLOUT, EPOLLPRI, EPOLLRDHUP};
-use ring::Ring;
+use polls::Polls;
 use syscalls::{Errno, Sysno};
 
 /// Events taken at a time.
@@ -94,7 +94,7 @@ impl Events {
 enum Instance {
     None,
     Epoll(Epoll),
-    Ring(Ring),
+    Polls(Polls),
 }
 
 /// The process's poller, made on first use.
@@ -114,7 +114,7 @@ impl Poller {
     pub fn open(&mut self, choice: Choice) -> Result<i32, Errno> {
         self.instance = match choice {
             Choice::Ring => {
-                Ring::open().map_or_else(|_| Epoll::open().map(Instance::Epoll), |ring| Ok(Instance::Ring(ring)))?
+                Polls::open().map_or_else(|_| Epoll::open().map(Instance::Epoll), |polls| Ok(Instance::Polls(polls)))?
             }
             Choice::Epoll => Instance::Epoll(Epoll::open()?),
         };
@@ -126,7 +126,7 @@ impl Poller {
         match &self.instance {
             Instance::None => None,
             Instance::Epoll(epoll) => Some(epoll.descriptor),
-            Instance::Ring(ring) => Some(ring.descriptor),
+            Instance::Polls(polls) => Some(polls.ring.descriptor),
         }
     }
 
@@ -135,15 +135,15 @@ impl Poller {
         match &mut self.instance {
             Instance::None => {}
             Instance::Epoll(epoll) => epoll.descriptor = fd,
-            Instance::Ring(ring) => ring.descriptor = fd,
+            Instance::Polls(polls) => polls.ring.descriptor = fd,
         }
     }
 
     /// In the child of a fork: the instance is the parent's. Its descriptor here, to be closed.
     pub fn become_child(&mut self) -> Option<i32> {
         let descriptor = self.descriptor();
-        if let Instance::Ring(ring) = &mut self.instance {
-            ring.unmap();
+        if let Instance::Polls(polls) = &mut self.instance {
+            polls.ring.unmap();
         }
         *self = Poller::new();
         descriptor
@@ -162,7 +162,7 @@ impl Poller {
         match &mut self.instance {
             Instance::None => return Err(Errno::EBADF),
             Instance::Epoll(epoll) => epoll.watch(fd, generation, more | watched, watched != 0)?,
-            Instance::Ring(ring) => ring.watch(fd, generation, more, watched)?,
+            Instance::Polls(polls) => polls.watch(fd, generation, more, watched)?,
         }
         self.has_files = true;
         Ok(())
@@ -170,10 +170,10 @@ impl Poller {
 
     /// The program is about to close `fd`.
     pub fn forget(&mut self, fd: i32, generation: u16, watched: u8) {
-        if let Instance::Ring(ring) = &mut self.instance
+        if let Instance::Polls(polls) = &mut self.instance
             && watched != 0
         {
-            ring.forget(fd, generation, watched);
+            polls.forget(fd, generation, watched);
         }
     }
 
@@ -182,7 +182,7 @@ impl Poller {
         match &mut self.instance {
             Instance::None => Events::none(),
             Instance::Epoll(epoll) => epoll.look(),
-            Instance::Ring(ring) => ring.look(),
+            Instance::Polls(polls) => polls.look(),
         }
     }
 
@@ -191,7 +191,7 @@ impl Poller {
         match &mut self.instance {
             Instance::None => Events::none(),
             Instance::Epoll(epoll) => epoll.wait(timeout, attention),
-            Instance::Ring(ring) => ring.wait(timeout, attention),
+            Instance::Polls(polls) => polls.wait(timeout, attention),
         }
     }
 }
