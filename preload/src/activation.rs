@@ -6,6 +6,7 @@ use crate::arch::x86_64::gate;
 use crate::config::{Config, SpawnConfig};
 use crate::kernel::signal::calls::adopt;
 use crate::kernel::signal::frame::StackT;
+use crate::kernel::{cpu_time, scheduling};
 use crate::raw;
 use crate::report::say;
 use crate::report::stats::Outlet;
@@ -132,6 +133,7 @@ fn wake(config: Config) -> Result<(), StayOut> {
     let worker = unsafe { &mut *WORKER.get() };
     prepare(worker, config).map_err(StayOut::Memory)?;
     rewrite::activate().map(drop).map_err(StayOut::Rewriting)?;
+    worker.cpu_time.is_hidden = rewrite::activate_vdso().is_err();
     adopt(worker);
     if let Some(size) = config.stack {
         set_default_stack(size);
@@ -182,6 +184,8 @@ fn prepare(worker: &mut Worker, config: Config) -> Result<(), Errno> {
         raw::call(Sysno::get_robust_list as u32, [0, &raw mut list as usize, &raw mut length as usize, 0, 0, 0]);
     }
     main.robust_list = list;
+    cpu_time::begin(worker);
+    scheduling::begin(worker);
     Ok(())
 }
 

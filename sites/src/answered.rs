@@ -51,6 +51,7 @@ const ANSWERED: &[u32] = &[
     73,  // flock
     74,  // fsync
     75,  // fdatasync
+    98,  // getrusage
     105, // setuid
     106, // setgid
     113, // setreuid
@@ -65,10 +66,13 @@ const ANSWERED: &[u32] = &[
     128, // rt_sigtimedwait
     130, // rt_sigsuspend
     131, // sigaltstack
+    140, // getpriority
+    141, // setpriority
     142, // sched_setparam
     143, // sched_getparam
     144, // sched_setscheduler
     145, // sched_getscheduler
+    148, // sched_rr_get_interval
     157, // prctl
     162, // sync
     186, // gettid
@@ -80,6 +84,9 @@ const ANSWERED: &[u32] = &[
     218, // set_tid_address
     220, // semtimedop
     222, // timer_create
+    225, // timer_getoverrun
+    228, // clock_gettime
+    229, // clock_getres
     230, // clock_nanosleep
     231, // exit_group
     232, // epoll_wait
@@ -87,6 +94,9 @@ const ANSWERED: &[u32] = &[
     242, // mq_timedsend
     243, // mq_timedreceive
     247, // waitid
+    251, // ioprio_set
+    252, // ioprio_get
+    256, // migrate_pages
     257, // openat
     270, // pselect6
     271, // ppoll
@@ -97,6 +107,7 @@ const ANSWERED: &[u32] = &[
     276, // tee
     277, // sync_file_range
     278, // vmsplice
+    279, // move_pages
     281, // epoll_pwait
     282, // signalfd
     288, // accept4
@@ -107,9 +118,14 @@ const ANSWERED: &[u32] = &[
     296, // pwritev
     297, // rt_tgsigqueueinfo
     299, // recvmmsg
+    302, // prlimit64
     306, // syncfs
     307, // sendmmsg
     308, // setns
+    310, // process_vm_readv
+    311, // process_vm_writev
+    314, // sched_setattr
+    315, // sched_getattr
     317, // seccomp
     318, // getrandom
     322, // execveat

@@ -62,7 +62,7 @@ pub use entry::{Entry, EntryReason, Redirect, entry};
 pub use entry_callers::{CallKind, CallSite, callers};
 pub use entry_stub::{ENTRY_STUB_LIMIT, EntryStub, Patch, encode_entry};
 pub use go::is_go;
-pub use stub::{STUB_LIMIT, Stub, encode, jump};
+pub use stub::{GATE_ENTRY, STUB_LIMIT, Stub, encode, jump, original};
 
 /// Part of an image, at the address where it is (or will be) loaded.
 #[derive(Clone, Copy)]

@@ -5,6 +5,7 @@
 //!                lea   rcx, [rip -> syscall_here]      7 bytes
 //!                jmp   qword ptr [rip -> gate_slot]    6 bytes
 //!                .quad window.start                    8 bytes
+//!                .quad window.syscall + 2              8 bytes
 //!                .quad back_address                    8 bytes
 //! syscall_here:  syscall                               2 bytes
 //!                tail instructions
@@ -14,7 +15,8 @@
 //! The system call clobbers rcx anyway, so rcx may tell the gate where it was entered from. A gate
 //! that does not answer the call jumps to rcx. One that answered jumps to `[rcx - 8]`: with no tail
 //! that is the original code, so that unwinding and debuggers see the program's own addresses.
-//! `[rcx - 16]` is where the original code began: going on there with the call's number in rax makes the call again.
+//! Going on at the `lea` with the call's number in rax makes the call again. The other two words tell where the original
+//! code was ([`original`]): what handlers of signals and unwinders are shown.
 //!
 //! Instructions are moved by copying their bytes; only displacements relative to the instruction
 //! pointer change.
@@ -30,7 +32,10 @@ const INT3: u8 = 0xcc;
 
 /// No stub is longer, in bytes: what is fixed, and the most neighbours that move, none of which
 /// gets longer than 15 bytes.
-pub const STUB_LIMIT: usize = 36 + 2 * NEIGHBOURS * 15;
+pub const STUB_LIMIT: usize = 44 + 2 * NEIGHBOURS * 15;
+
+/// Bytes from the `lea` to the `syscall`.
+pub const GATE_ENTRY: u64 = 13 + 3 * 8;
 
 /// A stub's machine code, for the address it was encoded for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,13 +55,14 @@ pub fn encode(window: &Window, code: &[u8], stub_address: u64, gate_slot: u64) -
     let mut writer = Writer { address: stub_address, bytes: Vec::with_capacity(64) };
 
     writer.moved(lead, window.start)?;
-    writer.bytes.extend_from_slice(&[0x48, 0x8d, 0x0d, 22, 0, 0, 0]);
+    writer.bytes.extend_from_slice(&[0x48, 0x8d, 0x0d, 30, 0, 0, 0]);
     writer.bytes.extend_from_slice(&[0xff, 0x25]);
     writer.displacement(gate_slot)?;
-    let syscall_offset = writer.bytes.len() + 2 * size_of::<u64>();
+    let syscall_offset = writer.bytes.len() + 3 * size_of::<u64>();
     let after_syscall = stub_address + (syscall_offset + SYSCALL.len()) as u64;
     let back_address = if tail.is_empty() { window.end } else { after_syscall };
     writer.bytes.extend_from_slice(&window.start.to_le_bytes());
+    writer.bytes.extend_from_slice(&(window.syscall + SYSCALL.len() as u64).to_le_bytes());
     writer.bytes.extend_from_slice(&back_address.to_le_bytes());
     writer.bytes.extend_from_slice(&SYSCALL);
     writer.moved(tail, window.syscall + SYSCALL.len() as u64)?;
@@ -73,6 +79,30 @@ pub fn jump(window: &Window, stub_address: u64) -> Option<Vec<u8>> {
     writer.displacement(stub_address).ok()?;
     writer.bytes.resize((window.end - window.start) as usize, INT3);
     Some(writer.bytes)
+}
+
+/// The address in the original code of what stands at `offset` in `stub`, the bytes of a stub at `address` whose system
+/// call is at `syscall`. The whole way from the `lea` to the system call is that call. `None` inside a row of moved
+/// instructions that have other lengths than before.
+pub fn original(stub: &[u8], address: u64, syscall: usize, offset: usize) -> Option<u64> {
+    let word = |place: usize| Some(u64::from_le_bytes(stub.get(place..place + 8)?.try_into().ok()?));
+    let entry = syscall.checked_sub(GATE_ENTRY as usize)?;
+    let (start, behind) = (word(syscall - 24)?, word(syscall - 16)?);
+    if offset < entry {
+        let same_length = behind - SYSCALL.len() as u64 - start == entry as u64;
+        return (same_length || offset == 0).then_some(start + offset as u64);
+    }
+    if offset <= syscall {
+        return Some(behind - SYSCALL.len() as u64);
+    }
+    let (tail, jump) = (syscall + SYSCALL.len(), stub.len().checked_sub(JUMP_LENGTH as usize)?);
+    let displacement = i32::from_le_bytes(stub.get(jump + 1..jump + 5)?.try_into().ok()?);
+    let end = (address + stub.len() as u64).wrapping_add_signed(i64::from(displacement));
+    if offset == jump {
+        return Some(end);
+    }
+    let same_length = end - behind == (jump - tail) as u64;
+    (same_length || offset == tail).then_some(behind + (offset - tail) as u64)
 }
 
 /// Whether `instruction` does the same at another address once its displacement is adapted.
@@ -187,8 +217,8 @@ mod tests {
     /// them is as the file's head describes it.
     fn moved(window: &Window, stub: &Stub) -> (Vec<Instruction>, Vec<Instruction>) {
         let syscall = stub.syscall_offset as usize;
-        let fixed = syscall - 29;
-        let entry = instructions(&stub.bytes[fixed..syscall - 16], STUB + fixed as u64);
+        let fixed = syscall - GATE_ENTRY as usize;
+        let entry = instructions(&stub.bytes[fixed..syscall - 24], STUB + fixed as u64);
         assert_eq!((entry[0].code(), entry[0].op0_register()), (Code::Lea_r64_m, Register::RCX));
         assert_eq!(entry[0].ip_rel_memory_address(), STUB + syscall as u64);
         assert_eq!((entry[1].code(), entry[1].ip_rel_memory_address()), (Code::Jmp_rm64, SLOT));
@@ -197,7 +227,7 @@ mod tests {
         let mut tail = instructions(&stub.bytes[syscall + 2..], STUB + syscall as u64 + 2);
         let last = tail.pop().unwrap();
         assert_eq!((last.code(), last.near_branch64()), (Code::Jmp_rel32_64, window.end));
-        let start = u64::from_le_bytes(stub.bytes[syscall - 16..syscall - 8].try_into().unwrap());
+        let start = u64::from_le_bytes(stub.bytes[syscall - 24..syscall - 16].try_into().unwrap());
         assert_eq!(start, window.start);
         let back = u64::from_le_bytes(stub.bytes[syscall - 8..syscall].try_into().unwrap());
         assert_eq!(back, if tail.is_empty() { window.end } else { STUB + syscall as u64 + 2 });
@@ -210,6 +240,26 @@ mod tests {
         let (lead, tail) = moved(&window, &stub);
         assert_eq!((lead.len(), tail.len()), (1, 0));
         assert_eq!((lead[0].op0_register(), lead[0].immediate32()), (Register::EAX, 202));
+    }
+
+    #[test]
+    fn every_place_in_a_stub_has_its_original() {
+        // mov $202, %eax; syscall
+        let (window, stub) = stub_of(&[MOV_FUTEX, SYSCALL, RET]);
+        let syscall = stub.syscall_offset as usize;
+        let at = |offset| original(&stub.bytes, STUB, syscall, offset);
+        assert_eq!(at(0), Some(window.start));
+        assert_eq!(at(5), Some(window.syscall));
+        assert_eq!(at(syscall), Some(window.syscall));
+        assert_eq!(at(syscall + 2), Some(window.end));
+        // syscall; test eax, eax; jne, which becomes longer; ret
+        let (window, stub) = stub_of(&[SYSCALL, &[0x85, 0xc0], &[0x75, 0x40], RET]);
+        let syscall = stub.syscall_offset as usize;
+        let at = |offset| original(&stub.bytes, STUB, syscall, offset);
+        assert_eq!(at(0), Some(window.syscall));
+        assert_eq!(at(syscall + 2), Some(window.syscall + 2));
+        assert_eq!(at(syscall + 4), None);
+        assert_eq!(at(stub.bytes.len() - 5), Some(window.end));
     }
 
     #[test]

@@ -8,13 +8,10 @@ use crate::arch::x86_64::user_memory as user;
 use crate::raw;
 use crate::sched::task::{FIRST_TID, TaskId};
 use crate::sched::worker::Worker;
-use alloc::boxed::Box;
 use alloc::vec::Vec;
-use linux_raw_sys::general::{
-    MFD_CLOEXEC, O_ACCMODE, O_CLOEXEC, O_RDONLY, SCHED_BATCH, SCHED_FIFO, SCHED_IDLE, SCHED_NORMAL, SCHED_RR,
-};
+use linux_raw_sys::general::{MFD_CLOEXEC, O_ACCMODE, O_CLOEXEC, O_RDONLY};
 use linux_raw_sys::prctl::{PR_GET_NAME, PR_GET_TID_ADDRESS, PR_SET_NAME, PR_SET_SECCOMP};
-use syscalls::{Errno, Sysno};
+use syscalls::Sysno;
 
 /// Bytes of a thread's name with its end (TASK_COMM_LEN).
 const NAME: usize = 16;
@@ -160,112 +157,4 @@ fn take_over(worker: &mut Worker, open: &OpenName) {
     let kept = written.len().min(NAME - 1);
     name[..kept].copy_from_slice(&written[..kept]);
     worker.tasks[open.task].extra().name = name;
-}
-
-/// The task that a scheduling call is about; None if it is none of ours. Id 0 is the caller.
-fn subject(worker: &Worker, tid: i32) -> Option<TaskId> {
-    if tid == 0 { Some(worker.current) } else { worker.tasks.by_tid(tid) }
-}
-
-/// sched_setaffinity(2): noted for the task, and answered by sched_getaffinity(2). All tasks run on the worker's CPU; a
-/// process of one thread is the kernel's to move.
-pub fn sched_setaffinity(worker: &mut Worker, call: &mut Frame) -> Outcome {
-    let [tid, size, address, ..] = call.arguments();
-    let Some(id) = subject(worker, tid as i32) else { return Outcome::Pass };
-    let mut allowed = [0u8; 1024];
-    // SAFETY: the kernel writes at most the buffer's size.
-    let length = unsafe {
-        raw::call(Sysno::sched_getaffinity as u32, [0, allowed.len(), allowed.as_mut_ptr() as usize, 0, 0, 0])
-    };
-    let Ok(length) = raw::check(length) else { return Outcome::Pass };
-    let mut wanted = alloc::vec![0u8; length];
-    // SAFETY: at most `length` bytes are written to `wanted`.
-    if let Err(errno) = unsafe { user::copy(wanted.as_mut_ptr() as usize, address, size.min(length)) } {
-        return Outcome::Done(error(errno));
-    }
-    if worker.is_single() {
-        return Outcome::Pass;
-    }
-    for (byte, &possible) in wanted.iter_mut().zip(&allowed) {
-        *byte &= possible;
-    }
-    if wanted.iter().all(|&byte| byte == 0) {
-        return Outcome::Done(error(Errno::EINVAL));
-    }
-    worker.tasks[id].extra().affinity = Some(wanted.into_boxed_slice());
-    Outcome::Done(0)
-}
-
-/// sched_getaffinity(2).
-pub fn sched_getaffinity(worker: &mut Worker, call: &mut Frame) -> Outcome {
-    let [tid, size, address, ..] = call.arguments();
-    let Some(id) = subject(worker, tid as i32) else { return Outcome::Pass };
-    let noted: Option<Box<[u8]>> = worker.tasks[id].extra.as_ref().and_then(|extra| extra.affinity.clone());
-    let Some(set) = noted else {
-        // SAFETY: the program's own call, asked about the worker's kernel thread.
-        return Outcome::Done(unsafe { raw::call(Sysno::sched_getaffinity as u32, [0, size, address, 0, 0, 0]) });
-    };
-    if size < set.len() || size % 8 != 0 {
-        return Outcome::Done(error(Errno::EINVAL));
-    }
-    // SAFETY: writes to the program's own set.
-    match unsafe { user::copy(address, set.as_ptr() as usize, set.len()) } {
-        Ok(()) => Outcome::Done(set.len() as isize),
-        Err(errno) => Outcome::Done(error(errno)),
-    }
-}
-
-/// sched_setscheduler(2) and sched_setparam(2): checked and noted for the task. Real-time classes need the right to them, which the
-/// kernel is not asked for on one task's behalf.
-pub fn set_scheduling(worker: &mut Worker, call: &mut Frame, number: Sysno) -> Outcome {
-    let [tid, second, third, ..] = call.arguments();
-    let Some(id) = subject(worker, tid as i32) else { return Outcome::Pass };
-    if worker.is_single() && worker.tasks[id].extra.as_ref().is_none_or(|extra| extra.scheduling.is_none()) {
-        return Outcome::Pass;
-    }
-    let (present, _) = scheduling(worker, id);
-    let (policy, address) =
-        if number == Sysno::sched_setscheduler { (second as i32, third) } else { (present, second) };
-    // SAFETY: struct sched_param is one int.
-    let priority = match unsafe { user::read::<i32>(address) } {
-        Ok(priority) => priority,
-        Err(errno) => return Outcome::Done(error(errno)),
-    };
-    const RESET_ON_FORK: u32 = 0x4000_0000;
-    let range = match policy as u32 & !RESET_ON_FORK {
-        SCHED_FIFO | SCHED_RR => 1..=99,
-        SCHED_NORMAL | SCHED_BATCH | SCHED_IDLE => 0..=0,
-        _ => return Outcome::Done(error(Errno::EINVAL)),
-    };
-    if policy < 0 || !range.contains(&priority) {
-        return Outcome::Done(error(Errno::EINVAL));
-    }
-    worker.tasks[id].extra().scheduling = Some((policy, priority));
-    Outcome::Done(0)
-}
-
-/// sched_getscheduler(2) and sched_getparam(2).
-pub fn get_scheduling(worker: &mut Worker, call: &mut Frame, number: Sysno) -> Outcome {
-    let [tid, address, ..] = call.arguments();
-    let Some(id) = subject(worker, tid as i32) else { return Outcome::Pass };
-    let (policy, priority) = scheduling(worker, id);
-    if number == Sysno::sched_getscheduler {
-        return Outcome::Done(policy as isize);
-    }
-    match user::write(address, &priority) {
-        Ok(()) => Outcome::Done(0),
-        Err(errno) => Outcome::Done(error(errno)),
-    }
-}
-
-fn scheduling(worker: &Worker, id: TaskId) -> (i32, i32) {
-    worker.tasks[id].extra.as_ref().and_then(|extra| extra.scheduling).unwrap_or_else(|| {
-        let mut priority = 0i32;
-        // SAFETY: both ask about the worker's kernel thread; the second writes one int.
-        unsafe {
-            let policy = raw::call(Sysno::sched_getscheduler as u32, [0; 6]) as i32;
-            raw::call(Sysno::sched_getparam as u32, [0, &raw mut priority as usize, 0, 0, 0, 0]);
-            (policy, priority)
-        }
-    })
 }

@@ -2,6 +2,7 @@
 //! left to the kernel (`Outcome::Pass`), or parks its task; a parked task's call is completed by whoever wakes it.
 
 pub mod child;
+pub mod cpu_time;
 pub mod descriptors;
 pub mod elsewhere;
 pub mod futex;
@@ -13,6 +14,7 @@ pub mod pool;
 pub mod preempt;
 pub mod priority_inheritance;
 pub mod process;
+pub mod scheduling;
 pub mod signal;
 pub mod thread;
 pub mod time;
@@ -127,16 +129,31 @@ fn answer(worker: &mut Worker, call: &mut Frame) -> Outcome {
         Sysno::pause => signal::calls::pause(worker, call),
         Sysno::poll | Sysno::ppoll | Sysno::select | Sysno::pselect6 => poll::answer(worker, call, number),
         Sysno::timer_create => timer::create(worker, call),
+        Sysno::timer_getoverrun => timer::overrun(worker, call),
         Sysno::prctl => identity::prctl(worker, call),
         Sysno::seccomp => {
             // A filter may forbid what only grivet's own ring asks for.
             io::together::refuse(worker);
             Outcome::Pass
         }
-        Sysno::sched_setaffinity => identity::sched_setaffinity(worker, call),
-        Sysno::sched_getaffinity => identity::sched_getaffinity(worker, call),
-        Sysno::sched_setscheduler | Sysno::sched_setparam => identity::set_scheduling(worker, call, number),
-        Sysno::sched_getscheduler | Sysno::sched_getparam => identity::get_scheduling(worker, call, number),
+        Sysno::clock_gettime => cpu_time::clock_gettime(worker, call),
+        Sysno::clock_getres => cpu_time::clock_getres(worker, call),
+        Sysno::getrusage => cpu_time::getrusage(worker, call),
+        Sysno::sched_setaffinity => scheduling::sched_setaffinity(worker, call),
+        Sysno::sched_getaffinity => scheduling::sched_getaffinity(worker, call),
+        Sysno::sched_setscheduler | Sysno::sched_setparam => scheduling::set_policy(worker, call, number),
+        Sysno::sched_getscheduler | Sysno::sched_getparam => scheduling::get_policy(worker, call, number),
+        Sysno::sched_setattr => scheduling::set_attributes(worker, call),
+        Sysno::sched_getattr => scheduling::get_attributes(worker, call),
+        Sysno::setpriority => scheduling::set_nice(worker, call),
+        Sysno::getpriority => scheduling::get_nice(worker, call),
+        Sysno::sched_rr_get_interval
+        | Sysno::prlimit64
+        | Sysno::process_vm_readv
+        | Sysno::process_vm_writev
+        | Sysno::migrate_pages
+        | Sysno::move_pages => scheduling::about_worker(worker, call, number, 0),
+        Sysno::ioprio_get | Sysno::ioprio_set => scheduling::about_worker(worker, call, number, 1),
         Sysno::read
         | Sysno::write
         | Sysno::readv
@@ -206,7 +223,7 @@ fn answer(worker: &mut Worker, call: &mut Frame) -> Outcome {
             Outcome::Pass
         }
         Sysno::fork | Sysno::vfork => process::fork(worker, call, number),
-        Sysno::execve | Sysno::execveat => process::exec(worker),
+        Sysno::execve | Sysno::execveat => process::exec(worker, call),
         Sysno::exit_group => process::exit_group(worker),
         _ => Outcome::Pass,
     }

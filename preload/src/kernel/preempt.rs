@@ -11,7 +11,7 @@ use crate::sched::worker::Worker;
 use linux_raw_sys::general::{CLOCK_THREAD_CPUTIME_ID, SI_TIMER, SIGURG};
 
 /// CPU time between two signals of the timer, ns.
-const TICK: u64 = 5_000_000;
+pub const TICK: u64 = 5_000_000;
 /// CPU time that a task has before it must give way, ns: it does so at the second tick that finds it running, for at
 /// the first it may have only just begun.
 const SLICE: u64 = 2 * TICK;

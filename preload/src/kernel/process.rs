@@ -1,6 +1,6 @@
 //! Calls that concern the whole process: fork, vfork, clone of a process, exec, exit_group.
 
-use super::{Outcome, descriptors, pool, signal};
+use super::{Outcome, cpu_time, descriptors, pool, signal};
 use crate::arch::Frame;
 use crate::arch::x86_64::gate;
 use crate::kernel::thread::Request;
@@ -50,6 +50,8 @@ fn separate(worker: &mut Worker, call: &mut Frame, stack_top: u64) -> Outcome {
         if stack_top != 0 {
             call.rsp = stack_top;
         }
+    } else {
+        signal::sync_kernel_mask(worker);
     }
     Outcome::Done(answer)
 }
@@ -87,6 +89,7 @@ fn become_child(worker: &mut Worker) {
     worker.preemption.forget();
     spawn::call::become_child(worker.tasks[current].fs_base);
     signal::become_child(worker);
+    cpu_time::become_child(worker);
 }
 
 /// In the child of a fork: nobody waits for a file, and the poller, its files and the pool are the parent's.
@@ -105,10 +108,14 @@ fn forget_files(worker: &mut Worker) {
     worker.children.clear();
 }
 
-/// execve(2): the new program inherits the signal mask of the calling thread.
-pub fn exec(worker: &mut Worker) -> Outcome {
-    signal::lend_mask(worker);
-    Outcome::Pass
+/// execve(2): the new program inherits the calling thread's mask, its pending signals and the process's, and which signals
+/// are ignored. The call is made here, for if it fails all this is grivet's again.
+pub fn exec(worker: &mut Worker, call: &mut Frame) -> Outcome {
+    let lent = signal::inherited::lend(worker);
+    // SAFETY: the program's own call.
+    let answer = unsafe { raw::call(call.number(), call.arguments()) };
+    signal::inherited::take_back(worker, lent);
+    Outcome::Done(answer)
 }
 
 /// exit_group(2): the last words.

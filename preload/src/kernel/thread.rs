@@ -7,11 +7,12 @@ use crate::arch::Resume;
 use crate::arch::x86_64::cpu;
 use crate::arch::x86_64::frame::RED_ZONE;
 use crate::arch::x86_64::user_memory as user;
-use crate::kernel::{priority_inheritance, process};
+use crate::kernel::{priority_inheritance, process, scheduling};
 use crate::raw;
-use crate::sched::task::FIRST_TID;
+use crate::sched::task::{Extra, FIRST_TID};
 use crate::sched::worker::Worker;
 use crate::spawn;
+use alloc::boxed::Box;
 use linux_raw_sys::general::{
     CLONE_CHILD_CLEARTID, CLONE_CHILD_SETTID, CLONE_PARENT_SETTID, CLONE_SETTLS, CLONE_SIGHAND, CLONE_THREAD, CLONE_VM,
     FUTEX_BITSET_MATCH_ANY, FUTEX_OWNER_DIED, FUTEX_TID_MASK, FUTEX_WAITERS, clone_args,
@@ -99,7 +100,7 @@ fn start(worker: &mut Worker, call: &Frame, request: &Request) -> Result<usize, 
     }
     let mask = worker.tasks[parent].mask;
     worker.signals.masks.share(mask);
-    let inherited = worker.tasks[parent].extra.as_ref().map(|extra| (extra.name, extra.affinity.clone()));
+    let inherited = worker.tasks[parent].extra.as_ref().and_then(|extra| inherit(extra));
     let task = &mut worker.tasks[id];
     task.resume = Resume::gate(frame);
     task.fs_base = request.tls;
@@ -108,11 +109,9 @@ fn start(worker: &mut Worker, call: &Frame, request: &Request) -> Result<usize, 
     if request.flags & u64::from(CLONE_CHILD_CLEARTID) != 0 {
         task.clear_tid = request.child_tid;
     }
-    if let Some((name, affinity)) = inherited
-        && (name[0] != 0 || affinity.is_some())
-    {
-        let extra = task.extra();
-        (extra.name, extra.affinity) = (name, affinity);
+    if let Some(inherited) = inherited {
+        task.priority = inherited.scheduling.map_or(0, |(_, priority)| priority as u8);
+        task.extra = Some(inherited);
     }
     if worker.preemption.is_forbidden() {
         // With spawn rules a call begins when it is made (`time::TO_NEWEST`).
@@ -123,6 +122,17 @@ fn start(worker: &mut Worker, call: &Frame, request: &Request) -> Result<usize, 
     worker.stats.thread_made(worker.tasks.live - 1);
     worker.preemption.arm();
     Ok(tid as usize)
+}
+
+/// What a new thread has of the one that makes it, if that has anything of its own.
+fn inherit(parent: &Extra) -> Option<Box<Extra>> {
+    let is_usual = parent.affinity.is_none() && parent.scheduling.is_none() && parent.nice.is_none();
+    if is_usual && parent.name[0] == 0 {
+        return None;
+    }
+    let mut child = Box::new(Extra { name: parent.name, ..Extra::default() });
+    scheduling::inherit(parent, &mut child);
+    Some(child)
 }
 
 /// exit(2): ends the calling task. Its stack is not touched any more once child_tid is cleared.

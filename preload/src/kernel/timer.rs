@@ -11,7 +11,7 @@ use crate::sched::idle::timespec;
 use crate::sched::task::{FIRST_TID, TaskId};
 use crate::sched::worker::Worker;
 use alloc::vec::Vec;
-use linux_raw_sys::general::{__kernel_itimerspec, SI_TIMER, SIGEV_THREAD_ID};
+use linux_raw_sys::general::{__kernel_itimerspec, SI_TIMER, SIGEV_THREAD_ID, SIGPROF, SIGVTALRM, SIGXCPU};
 use syscalls::{Errno, Sysno};
 
 /// struct sigevent, as timer_create(2) takes it.
@@ -25,10 +25,20 @@ pub struct SigEvent {
     pub padding: [u8; 44],
 }
 
-/// Timers whose signals are for tasks: the kernel's timer id, and the task's thread id.
+/// Timers whose signals are for tasks.
 pub struct Timers {
-    directed: Vec<(i32, u32)>,
+    directed: Vec<Directed>,
 }
+
+struct Directed {
+    timer: i32,
+    tid: u32,
+    /// What the last signal that was delivered stood for besides itself.
+    overrun: i32,
+}
+
+/// A signal is for a task that is gone.
+pub struct NoTask;
 
 impl Timers {
     pub const fn new() -> Timers {
@@ -42,8 +52,8 @@ impl Timers {
 
     fn set(&mut self, timer: i32, tid: Option<u32>) {
         // Ids of deleted timers are used again.
-        self.directed.retain(|&(known, _)| known != timer);
-        self.directed.extend(tid.map(|tid| (timer, tid)));
+        self.directed.retain(|known| known.timer != timer);
+        self.directed.extend(tid.map(|tid| Directed { timer, tid, overrun: 0 }));
     }
 }
 
@@ -83,8 +93,9 @@ pub fn create(worker: &mut Worker, call: &mut Frame) -> Outcome {
         Ok(event) => event,
         Err(errno) => return Outcome::Done(error(errno)),
     };
-    let tid = event.map(|event| event.thread as u32).filter(|&tid| tid >= FIRST_TID);
-    let is_for_task = event.is_some_and(|event| event.notify == SIGEV_THREAD_ID as i32) && tid.is_some();
+    let tid = event.map(|event| event.thread as u32);
+    let is_task = |tid| tid >= FIRST_TID || worker.tasks.by_tid(tid as i32).is_some();
+    let is_for_task = event.is_some_and(|event| event.notify == SIGEV_THREAD_ID as i32) && tid.is_some_and(is_task);
     let Some(event) = event.filter(|_| is_for_task) else {
         // The kernel's id may have been a directed timer's before.
         // SAFETY: the program's own call.
@@ -115,12 +126,38 @@ pub fn create(worker: &mut Worker, call: &mut Frame) -> Outcome {
     Outcome::Done(answer)
 }
 
-/// The task that a timer's signal is for, if it is for one alone.
-pub fn target(worker: &Worker, info: &SigInfo) -> Option<TaskId> {
-    if info.si_code != SI_TIMER {
-        return None;
+/// timer_getoverrun(2) of a timer whose signals are for a task: they are counted here while they are pending.
+pub fn overrun(worker: &Worker, call: &Frame) -> Outcome {
+    let timer = call.rdi as i32;
+    match worker.directed_timers.directed.iter().find(|known| known.timer == timer) {
+        Some(known) if known.overrun != 0 => Outcome::Done(known.overrun as isize),
+        _ => Outcome::Pass,
     }
+}
+
+/// A signal is given to its task.
+pub fn delivered(worker: &mut Worker, info: &SigInfo) {
+    if info.si_code == SI_TIMER
+        && let Some(known) =
+            worker.directed_timers.directed.iter_mut().find(|known| known.timer == info.words[0] as i32)
+    {
+        known.overrun = info.overrun();
+    }
+}
+
+/// Whether a signal for the process is one that the kernel gives to the thread that runs, if that does not block it:
+/// those of timers, and of the time limits of setitimer(2).
+pub fn goes_to_running(info: &SigInfo) -> bool {
+    const SI_KERNEL: i32 = 0x80;
+    let is_limit = matches!(info.si_signo as u32, SIGPROF | SIGVTALRM | SIGXCPU) && info.si_code == SI_KERNEL;
+    is_limit || info.si_code == SI_TIMER
+}
+
+/// The task that a timer's signal is for, if it is for one alone; an error if that is gone.
+pub fn target(worker: &Worker, info: &SigInfo) -> Result<Option<TaskId>, NoTask> {
     let timer = info.words[0] as i32;
-    let &(_, tid) = worker.directed_timers.directed.iter().find(|&&(known, _)| known == timer)?;
-    worker.tasks.by_tid(tid as i32)
+    match worker.directed_timers.directed.iter().find(|known| known.timer == timer) {
+        None => Ok(None),
+        Some(known) => worker.tasks.by_tid(known.tid as i32).map(Some).ok_or(NoTask),
+    }
 }

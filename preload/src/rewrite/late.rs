@@ -21,7 +21,7 @@ use linux_raw_sys::general::{MAP_ANONYMOUS, MAP_DENYWRITE, MAP_PRIVATE, PROT_EXE
 use super::object::Object;
 use super::patch::{self, PatchedText};
 use super::stubs::Region;
-use super::{Refused, Rewriting, Summary};
+use super::{Refused, Rewriting, Summary, answered};
 
 const PAGE: usize = 4096;
 
@@ -81,7 +81,8 @@ pub fn mapped(
     }
     // SAFETY: all segments are mapped.
     match unsafe { rewrite(&arrivals[index]) } {
-        Ok(Some((stubs, summary))) => {
+        Ok(Some((mut stubs, summary))) => {
+            stubs.enlist();
             arrivals[index].stubs = Some(stubs);
             Some(Ok(summary))
         }
@@ -115,7 +116,7 @@ unsafe fn rewrite(arrival: &Arrival) -> Result<Option<(Region, Summary)>, Refuse
         return Ok(None);
     };
     let mut summary = Summary::default();
-    let Some(mut rewriting) = Rewriting::prepare(&object, &mut summary)? else {
+    let Some(mut rewriting) = Rewriting::prepare(&object, &answered, &mut summary)? else {
         return Ok(None);
     };
     let mut texts: Vec<&mut PatchedText> = rewriting.texts.iter_mut().collect();

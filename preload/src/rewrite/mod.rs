@@ -26,6 +26,8 @@ use object::Object;
 use patch::{Patch, PatchedText};
 use stubs::{Gate, Region};
 
+pub use stubs::original;
+
 pub use entries::{EntryPatch, rewrite_entries};
 pub use object::{DlIteratePhdr, Loaded, all_loaded, has_go, own_span};
 
@@ -63,14 +65,33 @@ pub fn activate() -> Result<Summary, Refused> {
     patch::probe()?;
     let mut rewritings = Vec::new();
     for object in object::loaded() {
-        rewritings.extend(Rewriting::prepare(&object, &mut summary)?);
+        rewritings.extend(Rewriting::prepare(&object, &answered, &mut summary)?);
     }
+    apply(rewritings)?;
+    Ok(summary)
+}
+
+/// Rewrites the vDSO's own calls that read clocks, which are those that it cannot read in memory: CPU time. A kernel
+/// that does not let it be changed keeps them.
+pub fn activate_vdso() -> Result<(), Refused> {
+    const CLOCK_GETTIME: u32 = 228;
+    const CLOCK_GETRES: u32 = 229;
+    let is_of_clocks = |number| matches!(number, CLOCK_GETTIME | CLOCK_GETRES);
+    let Some(vdso) = object::vdso() else { return Ok(()) };
+    let rewriting = Rewriting::prepare(&vdso, &is_of_clocks, &mut Summary::default())?;
+    apply(rewriting.into_iter().collect())
+}
+
+fn apply(mut rewritings: Vec<Rewriting>) -> Result<(), Refused> {
     let mut texts: Vec<&mut PatchedText> = rewritings.iter_mut().flat_map(|rewriting| &mut rewriting.texts).collect();
     patch::apply(&mut texts)?;
     // Objects loaded at the start are never unloaded, or by the time they are their code has long
     // been left.
-    rewritings.into_iter().for_each(|rewriting| mem::forget(rewriting.stubs));
-    Ok(summary)
+    for mut rewriting in rewritings {
+        rewriting.stubs.enlist();
+        mem::forget(rewriting.stubs);
+    }
+    Ok(())
 }
 
 /// One object's stubs, ready to run, and the jumps to them, not yet written.
@@ -80,11 +101,15 @@ struct Rewriting {
 }
 
 impl Rewriting {
-    /// Finds the sites of `object`, adding to `summary`, and makes their stubs. `None` if there is
+    /// Finds the sites of `object` whose calls are wanted, adding to `summary`, and makes their stubs. `None` if there is
     /// nothing to rewrite.
-    fn prepare(object: &Object, summary: &mut Summary) -> Result<Option<Self>, Refused> {
+    fn prepare(
+        object: &Object,
+        is_wanted: &dyn Fn(u32) -> bool,
+        summary: &mut Summary,
+    ) -> Result<Option<Self>, Refused> {
         let mut windows = Vec::new();
-        find(&object.image(), &answered, &mut |site| match site.verdict {
+        find(&object.image(), is_wanted, &mut |site| match site.verdict {
             Verdict::Leave => summary.sites_left += 1,
             Verdict::Refused(_) => summary.sites_refused += 1,
             Verdict::Rewrite(window) => windows.push(window),
@@ -104,7 +129,7 @@ impl Rewriting {
             let stub = encode(&window, text.code(&window), stub_address, stubs.slot(gate) as u64);
             match (stub, jump(&window, stub_address)) {
                 (Ok(stub), Some(jump)) => {
-                    stubs.push(&stub.bytes);
+                    stubs.push_stub(&stub);
                     text.patches.push(Patch { address: window.start as usize, bytes: jump });
                     summary.sites_rewritten += 1;
                 }

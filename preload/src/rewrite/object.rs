@@ -15,6 +15,7 @@ use crate::symbols;
 const PT_NOTE: u32 = 4;
 const PT_GNU_EH_FRAME: u32 = 0x6474_e550;
 const DT_SONAME: usize = 14;
+const VDSO: &[u8] = b"linux-vdso.";
 
 /// dl_iterate_phdr(3).
 pub type DlIteratePhdr = unsafe extern "C" fn(callback: PhdrCallback, data: *mut c_void) -> c_int;
@@ -37,6 +38,7 @@ pub struct Object {
     eh_frame_hdr: Option<u64>,
     span: Range<usize>,
     c_library: bool,
+    is_vdso: bool,
 }
 
 /// A loaded object as the dynamic linker describes it.
@@ -87,6 +89,13 @@ pub fn loaded() -> Vec<Object> {
     all_loaded().iter().filter_map(Loaded::object).collect()
 }
 
+/// The vDSO, which the kernel maps into every process.
+pub fn vdso() -> Option<Object> {
+    let found = all_loaded().into_iter().find(|loaded| loaded.name.starts_with(VDSO))?;
+    // SAFETY: the kernel vouches that what the headers describe is mapped.
+    unsafe { Object::any(found.bias, found.headers) }
+}
+
 /// Whether any loaded object is Go code: the program itself, or a library made with cgo.
 pub fn has_go() -> bool {
     all_loaded().iter().any(|loaded| {
@@ -127,12 +136,21 @@ pub fn own_span() -> Range<usize> {
 
 impl Object {
     /// The object with these program headers, loaded `bias` above its link-time addresses. `None`
-    /// if it is to be left alone: the vDSO (its calls are the kernel's own), grivet, Go code (Go
-    /// schedules for itself), and what has no plain text.
+    /// if it is to be left alone: the vDSO (see `vdso`), grivet, Go code (Go schedules for itself), and
+    /// what has no plain text.
     ///
     /// # Safety
     /// The segments that the headers describe are mapped and stay so while the object is used.
     pub unsafe fn new(bias: usize, headers: &[Elf_Phdr]) -> Option<Self> {
+        // SAFETY: as the caller vouches.
+        unsafe { Self::any(bias, headers) }.filter(|object| !object.is_vdso)
+    }
+
+    /// The same, the vDSO included.
+    ///
+    /// # Safety
+    /// As for `new`.
+    unsafe fn any(bias: usize, headers: &[Elf_Phdr]) -> Option<Self> {
         let loads = || headers.iter().filter(|header| header.p_type == PT_LOAD);
         let at = |header: &Elf_Phdr| bias.wrapping_add(header.p_vaddr);
         let segment = |header: &Elf_Phdr| Segment {
@@ -164,15 +182,16 @@ impl Object {
             slice::from_raw_parts(at(header) as *const Elf_Dyn, header.p_filesz / mem::size_of::<Elf_Dyn>())
         });
         let name = dynamic.and_then(|entries| soname(entries, bias, &span, bytes_at)).unwrap_or_default();
-        if text.is_empty() || go || own || name.starts_with(b"linux-vdso.") {
+        if text.is_empty() || go || own {
             return None;
         }
+        let is_vdso = name.starts_with(VDSO);
         let c_library = [&b"libc.so"[..], b"libc-", b"ld-linux", b"libpthread", b"libgcc_s"]
             .iter()
             .any(|prefix| name.starts_with(prefix));
         let eh_frame_hdr =
             headers.iter().find(|header| header.p_type == PT_GNU_EH_FRAME).map(|header| at(header) as u64);
-        Some(Object { text, eh_frame_hdr, span, c_library, segments })
+        Some(Object { text, eh_frame_hdr, span, c_library: c_library || is_vdso, is_vdso, segments })
     }
 
     pub fn image(&self) -> Image<'_> {

@@ -4,9 +4,11 @@
 //! A region begins with two words that hold the addresses of the two gates, and is filled while it
 //! is writable; then it is sealed: executable, and not written again.
 
+use alloc::vec::Vec;
+use core::cell::UnsafeCell;
 use core::ops::Range;
 
-use grivet_sites::STUB_LIMIT;
+use grivet_sites::{STUB_LIMIT, Stub};
 use linux_raw_sys::general::{MAP_ANONYMOUS, MAP_FIXED_NOREPLACE, MAP_PRIVATE, PROT_EXEC, PROT_READ, PROT_WRITE};
 
 use super::Refused;
@@ -35,6 +37,38 @@ pub struct Region {
     start: usize,
     length: usize,
     used: usize,
+    /// Where each stub begins and its system call is, from the region's start, in order.
+    places: Vec<(u32, u32)>,
+}
+
+/// A region in use, as `original` looks it up.
+struct Listed {
+    span: Range<usize>,
+    places: Vec<(u32, u32)>,
+}
+
+/// The regions in use.
+struct List(UnsafeCell<Vec<Listed>>);
+
+// SAFETY: only the worker's kernel thread touches it, and no signal handler does.
+unsafe impl Sync for List {}
+
+static LIST: List = List(UnsafeCell::new(Vec::new()));
+
+/// The address in the program's original code that `rip`, an address in a stub, stands for. None if it is in no stub, or
+/// among moved instructions that have no such address.
+pub fn original(rip: u64) -> Option<u64> {
+    let rip = rip as usize;
+    // SAFETY: see `List`; nothing called here changes it.
+    let listed = unsafe { &*LIST.0.get() }.iter().find(|listed| listed.span.contains(&rip))?;
+    let offset = (rip - listed.span.start) as u32;
+    let after = listed.places.partition_point(|&(start, _)| start <= offset);
+    let &(start, syscall) = listed.places.get(after.checked_sub(1)?)?;
+    let end = listed.places.get(after).map_or(listed.span.end, |&(next, _)| listed.span.start + next as usize);
+    let address = listed.span.start + start as usize;
+    // SAFETY: a listed region is sealed, and mapped until it is taken off the list.
+    let bytes = unsafe { core::slice::from_raw_parts(address as *const u8, end - address) };
+    grivet_sites::original(bytes, address as u64, (syscall - start) as usize, rip - address)
 }
 
 impl Region {
@@ -45,7 +79,7 @@ impl Region {
         let start =
             map_near(&span, length).map_err(|errno| Refused { step: "finding room for stubs near the code", errno })?;
         allocator::name_mapping(start, length, c"grivet stubs");
-        let mut region = Region { start, length, used: 0 };
+        let mut region = Region { start, length, used: 0, places: Vec::new() };
         slots.iter().for_each(|slot| region.push(&slot.to_le_bytes()));
         Ok(region)
     }
@@ -68,6 +102,24 @@ impl Region {
         self.used += bytes.len();
     }
 
+    /// Appends the stub of a system call.
+    pub fn push_stub(&mut self, stub: &Stub) {
+        if self.places.try_reserve(1).is_ok() {
+            self.places.push((self.used as u32, self.used as u32 + stub.syscall_offset));
+        }
+        self.push(&stub.bytes);
+    }
+
+    /// From now on `original` knows the stubs, which are all there.
+    pub fn enlist(&mut self) {
+        // SAFETY: see `List`.
+        let list = unsafe { &mut *LIST.0.get() };
+        if list.try_reserve(1).is_ok() {
+            let places = core::mem::take(&mut self.places);
+            list.push(Listed { span: self.start..self.start + self.used, places });
+        }
+    }
+
     /// Makes the region executable, for good.
     pub fn seal(&mut self) -> Result<(), Refused> {
         // SAFETY: nothing writes to the region from here on: `push` is called only by the code that
@@ -79,6 +131,8 @@ impl Region {
 
 impl Drop for Region {
     fn drop(&mut self) {
+        // SAFETY: see `List`.
+        unsafe { &mut *LIST.0.get() }.retain(|listed| listed.span.start != self.start);
         // SAFETY: a region is dropped before any jump leads to it, or once the code with these
         // jumps is unmapped. Failure leaves it mapped.
         let _ = unsafe { raw::munmap(self.start, self.length) };

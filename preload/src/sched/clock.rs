@@ -2,7 +2,7 @@
 //! called from beneath it. All times are nanoseconds.
 
 use crate::raw;
-use linux_raw_sys::general::{__kernel_timespec, CLOCK_MONOTONIC};
+use linux_raw_sys::general::{__kernel_timespec, CLOCK_MONOTONIC, CLOCK_PROCESS_CPUTIME_ID, CLOCK_THREAD_CPUTIME_ID};
 use syscalls::Sysno;
 
 pub const NS_PER_S: u64 = 1_000_000_000;
@@ -32,7 +32,12 @@ impl Clock {
     pub fn read(&self, id: i32) -> Option<u64> {
         let mut now = __kernel_timespec { tv_sec: 0, tv_nsec: 0 };
         let answer = match self.vdso {
-            // SAFETY: the function writes one timespec; it falls back to a system call by itself.
+            // The vDSO makes a system call for these, which is rewritten.
+            // SAFETY: the kernel writes one timespec.
+            _ if is_of_cpu_time(id) => unsafe {
+                raw::call(Sysno::clock_gettime as u32, [id as usize, &raw mut now as usize, 0, 0, 0, 0])
+            },
+            // SAFETY: the function writes one timespec.
             Some(clock_gettime) => unsafe { clock_gettime(id, &raw mut now) as isize },
             // SAFETY: the kernel writes one timespec.
             None => unsafe { raw::call(Sysno::clock_gettime as u32, [id as usize, &raw mut now as usize, 0, 0, 0, 0]) },
@@ -45,6 +50,10 @@ impl Clock {
     pub fn now(&self) -> u64 {
         self.read(CLOCK_MONOTONIC as i32).unwrap_or(0)
     }
+}
+
+fn is_of_cpu_time(id: i32) -> bool {
+    id < 0 || matches!(id as u32, CLOCK_PROCESS_CPUTIME_ID | CLOCK_THREAD_CPUTIME_ID)
 }
 
 /// The address of dynamic symbol `name` of the ELF image at `base`.

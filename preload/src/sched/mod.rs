@@ -9,6 +9,7 @@ pub mod idle;
 pub mod io_uring;
 pub mod parking;
 pub mod poller;
+pub mod real_time;
 pub mod run_queue;
 pub mod task;
 pub mod timers;

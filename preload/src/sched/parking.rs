@@ -58,6 +58,9 @@ impl Parking {
             tasks[id].ring_next = head;
             tasks[last].ring_next = id;
             tasks[head].ring_previous = id;
+            if tasks[last].priority < tasks[id].priority {
+                self.advance(tasks, id, head);
+            }
             return;
         }
         if self.addresses >= 2 * self.buckets.len() {
@@ -71,6 +74,41 @@ impl Parking {
         task.bucket_next = self.buckets[bucket];
         self.buckets[bucket] = id;
         self.addresses += 1;
+    }
+
+    /// Moves `id`, which has just been put behind all others of the ring of `head`, before those of lower real-time
+    /// priority, as the kernel's queue does (plist).
+    #[cold]
+    fn advance(&mut self, tasks: &mut Tasks, id: TaskId, head: TaskId) {
+        let mut place = head;
+        while tasks[place].priority >= tasks[id].priority {
+            place = tasks[place].ring_next;
+        }
+        let last = tasks[id].ring_previous;
+        if place != head {
+            tasks[last].ring_next = head;
+            tasks[head].ring_previous = last;
+            let before = tasks[place].ring_previous;
+            tasks[before].ring_next = id;
+            tasks[id].ring_previous = before;
+            tasks[id].ring_next = place;
+            tasks[place].ring_previous = id;
+            return;
+        }
+        // The ring stays as it is, but begins with `id`.
+        let bucket = self.bucket(tasks[id].key);
+        let mut at = self.buckets[bucket];
+        if at == head {
+            self.buckets[bucket] = id;
+        } else {
+            while tasks[at].bucket_next != head {
+                at = tasks[at].bucket_next;
+            }
+            tasks[at].bucket_next = id;
+        }
+        tasks[id].bucket_next = tasks[head].bucket_next;
+        tasks[id].is_queue_head = true;
+        tasks[head].is_queue_head = false;
     }
 
     /// Takes `id` out, wherever it stands.
@@ -194,6 +232,17 @@ mod tests {
         let taken: Vec<_> = core::iter::from_fn(|| parking.take(&mut tasks, 0x1000, u32::MAX)).collect();
         assert_eq!(taken, ids);
         assert!(!parking.has_waiter(&tasks, 0x1000));
+    }
+
+    #[test]
+    fn real_time_waiters_are_taken_by_priority() {
+        let (mut tasks, mut parking, ids) = setting(6);
+        for (&id, priority) in ids.iter().zip([0, 5, 5, 0, 9, 1]) {
+            tasks[id].priority = priority;
+            parking.enter(&mut tasks, id, 0x1000, u32::MAX);
+        }
+        let taken: Vec<_> = core::iter::from_fn(|| parking.take(&mut tasks, 0x1000, u32::MAX)).collect();
+        assert_eq!(taken, [4, 1, 2, 5, 0, 3].map(|place| ids[place]));
     }
 
     #[test]

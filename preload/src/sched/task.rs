@@ -74,6 +74,8 @@ pub struct Task {
     pub is_queue_head: bool,
     /// Its futex may be woken by another process.
     pub is_shared_wait: bool,
+    /// Its priority among real-time tasks, 1 to 99; 0 if it is none.
+    pub priority: u8,
 
     /// Next in the run queue, or next in the list of free records.
     pub next: TaskId,
@@ -131,8 +133,12 @@ pub struct Extra {
     pub aside: Vec<u8>,
     /// CPUs it asked to run on.
     pub affinity: Option<Box<[u8]>>,
-    /// Scheduling policy and priority it asked for.
+    /// Scheduling policy and priority it asked for, or inherited.
     pub scheduling: Option<(i32, i32)>,
+    /// Its nice value, if it is not the process's.
+    pub nice: Option<i32>,
+    /// CPU time it has had, ns (`kernel::cpu_time`).
+    pub cpu_time: u64,
 }
 
 impl Task {
@@ -207,6 +213,7 @@ impl Tasks {
             retries: false,
             is_queue_head: false,
             is_shared_wait: false,
+            priority: 0,
             next: NONE,
             ring_next: NONE,
             ring_previous: NONE,

@@ -6,6 +6,7 @@ use crate::arch::{Frame, Resume};
 use crate::config::Config;
 use crate::kernel;
 use crate::kernel::child::Children;
+use crate::kernel::cpu_time::CpuTime;
 use crate::kernel::identity::OpenNames;
 use crate::kernel::io::ring::ProgramRings;
 use crate::kernel::io::together::Together;
@@ -55,6 +56,7 @@ pub struct Worker {
     pub arena: StackArena,
     pub discards: Discards,
     pub clock: Clock,
+    pub cpu_time: CpuTime,
     pub cpu: Cpu,
     pub stats: Stats,
     pub signals: Signals,
@@ -107,6 +109,7 @@ pub static WORKER: WorkerCell = WorkerCell(UnsafeCell::new(Worker {
     arena: StackArena::new(),
     discards: Discards::new(),
     clock: Clock::new(),
+    cpu_time: CpuTime::new(),
     cpu: Cpu::NONE,
     stats: Stats::new(),
     signals: Signals::new(),
@@ -175,7 +178,10 @@ impl Worker {
         if size != 0 {
             let area = ((&raw const *frame as usize) - size) & !63;
             // SAFETY: below the frame the task's stack is free (the red zone is above it) and 64-aligned here.
-            unsafe { self.cpu.save_extended(area as *mut u8) };
+            if unsafe { self.cpu.save_extended(area as *mut u8) } {
+                // Whoever goes on expects none of them in use.
+                self.loaded_float.load_afresh();
+            }
             frame.extended = area as u64;
         }
     }
@@ -279,8 +285,12 @@ impl Worker {
     #[inline(always)]
     fn switch_to(&mut self, id: TaskId) -> Resume {
         self.stats.switches += 1;
+        if self.cpu_time.is_on {
+            kernel::cpu_time::charge(self);
+        }
         let task = &mut self.tasks[id];
         task.state = State::Running;
+        self.run_queue.real_time.running = task.priority;
         let (fs_base, resume, float_control) = (task.fs_base, task.resume, task.float_control);
         if fs_base != self.loaded_fs {
             self.loaded_fs = fs_base;

@@ -23,16 +23,38 @@ pub struct Cpu {
     area: usize,
     /// xgetbv tells which of them are in use.
     tells_use: bool,
+    /// Where each component stands in the compacted format and in the standard one, and its size; size 0 if there is none.
+    places: [Place; 8],
 }
+
+/// Where a component of the extended state stands.
+#[derive(Clone, Copy)]
+struct Place {
+    compacted: u16,
+    standard: u16,
+    size: u16,
+}
+
+/// Bytes that the standard format's components, up to AVX-512, take at most.
+pub const STANDARD_LIMIT: usize = 2688;
+/// Bytes of the legacy part of an XSAVE area, and of the header behind it.
+const LEGACY: usize = 512;
+const HEADER: usize = 64;
 
 impl Cpu {
     /// Nothing known yet.
-    pub const NONE: Cpu = Cpu { fsgsbase: false, components: 0, area: 0, tells_use: false };
+    pub const NONE: Cpu = Cpu {
+        fsgsbase: false,
+        components: 0,
+        area: 0,
+        tells_use: false,
+        places: [Place { compacted: 0, standard: 0, size: 0 }; 8],
+    };
 
     /// Asks the processor; `hwcap2` is the process's AT_HWCAP2.
     pub fn detect(hwcap2: u64) -> Cpu {
         use core::arch::x86_64::{__cpuid, __cpuid_count};
-        let mut cpu = Cpu { fsgsbase: hwcap2 & HWCAP2_FSGSBASE != 0, components: 0, area: 0, tells_use: false };
+        let mut cpu = Cpu { fsgsbase: hwcap2 & HWCAP2_FSGSBASE != 0, ..Cpu::NONE };
         let osxsave = __cpuid(1).ecx & 1 << 27 != 0;
         if __cpuid(0).eax < 0xd || !osxsave || __cpuid_count(0xd, 1).eax & 1 << 1 == 0 {
             return cpu;
@@ -49,6 +71,8 @@ impl Cpu {
                 if leaf.ecx & 2 != 0 {
                     cpu.area = cpu.area.next_multiple_of(64);
                 }
+                cpu.places[component as usize] =
+                    Place { compacted: cpu.area as u16, standard: leaf.ebx as u16, size: leaf.eax as u16 };
                 cpu.area += leaf.eax as usize;
             }
         }
@@ -76,17 +100,51 @@ impl Cpu {
         u64::from(low) & self.components & UPPER != 0
     }
 
-    /// Saves the extended registers to `area`.
+    /// Saves the extended registers to `area`; whether x87 registers were in use.
     ///
     /// # Safety
     /// `area` is 64-byte aligned and has `extended_size()` writable bytes.
-    pub unsafe fn save_extended(&self, area: *mut u8) {
+    pub unsafe fn save_extended(&self, area: *mut u8) -> bool {
         let (low, high) = (self.components as u32, (self.components >> 32) as u32);
         // SAFETY: the header's 64 bytes must be zero before xsavec/xrstor; the caller vouches for the area.
         unsafe {
             core::ptr::write_bytes(area.add(512), 0, 64);
             asm!("xsavec [{}]", in(reg) area, in("eax") low, in("edx") high, options(nostack));
+            area.add(LEGACY).read() & 1 != 0
         }
+    }
+
+    /// Turns the area at `from`, which `save_extended` filled, into the standard format, which signal frames have, but for
+    /// xmm registers and settings. The image's bytes, and the components that it has room for.
+    ///
+    /// # Safety
+    /// `from` is such an area.
+    pub unsafe fn to_standard(&self, from: *const u8, image: &mut [u8; STANDARD_LIMIT]) -> (usize, u64) {
+        const X87: u64 = 1;
+        // Control, status and tag words, last instruction; the eight registers.
+        const X87_WORDS: core::ops::Range<usize> = 0..24;
+        const X87_REGISTERS: core::ops::Range<usize> = 32..160;
+        // SAFETY: the caller vouches for the area.
+        let area = unsafe { core::slice::from_raw_parts(from, self.area) };
+        let in_use = u64::from_le_bytes(area[LEGACY..LEGACY + 8].try_into().unwrap_or_default());
+        if in_use & X87 != 0 {
+            image[X87_WORDS].copy_from_slice(&area[X87_WORDS]);
+            image[X87_REGISTERS].copy_from_slice(&area[X87_REGISTERS]);
+        }
+        let (mut size, mut present) = (LEGACY + HEADER, in_use & X87);
+        for (component, place) in self.places.iter().enumerate().filter(|(_, place)| place.size != 0) {
+            let (from, to, length) = (place.compacted as usize, place.standard as usize, place.size as usize);
+            if to + length > STANDARD_LIMIT {
+                continue;
+            }
+            size = size.max(to + length);
+            if in_use & 1 << component != 0 {
+                present |= 1 << component;
+                image[to..to + length].copy_from_slice(&area[from..from + length]);
+            }
+        }
+        image[LEGACY..LEGACY + 8].copy_from_slice(&present.to_le_bytes());
+        (size, self.components)
     }
 
     /// Loads the extended registers from `area`.
@@ -136,6 +194,16 @@ pub struct FloatControl {
 impl FloatControl {
     /// Not known.
     pub const NONE: FloatControl = FloatControl { mxcsr: 0, x87: 0 };
+
+    /// What a signal handler begins with, and a program.
+    pub const DEFAULT: FloatControl = FloatControl { mxcsr: 0x1f80, x87: 0x37f };
+
+    /// Empties the x87 registers, and gives it to the processor.
+    pub fn load_afresh(&self) {
+        // SAFETY: the instruction changes x87 state only, of which Rust code uses none.
+        unsafe { asm!("fninit", options(nostack, preserves_flags)) };
+        self.load();
+    }
 
     /// What the processor has now.
     #[inline(always)]

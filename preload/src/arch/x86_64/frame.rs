@@ -39,8 +39,6 @@ pub const RED_ZONE: usize = 128;
 
 /// Offset from a stub's `syscall` instruction back to the word that holds the address at which an answered call goes on.
 const BACK_ADDRESS: u64 = 8;
-/// The same for the word that holds where the rewritten instructions began.
-const WINDOW_START: u64 = 16;
 
 impl Frame {
     /// The six arguments of the system call.
@@ -70,12 +68,15 @@ impl Frame {
         unsafe { ((self.site - BACK_ADDRESS) as *const u64).read() }
     }
 
-    /// Prepares the call to be made again: execution goes back to the rewritten instructions, which load the number again or
-    /// leave it in rax. Those moved along with a call that can be restarted do nothing that may not be done twice.
+    /// Prepares the call to be made again: it enters the gate anew. What was moved along with it is not done twice.
     pub fn restart(&mut self) {
-        // SAFETY: as for `back_address`.
-        self.rip = unsafe { ((self.site - WINDOW_START) as *const u64).read() };
+        self.rip = self.site - grivet_sites::GATE_ENTRY;
         self.rax = self.number;
+    }
+
+    /// The call is left to the kernel, and has not been made yet.
+    pub fn is_passed(&self) -> bool {
+        self.rip == self.site
     }
 }
 

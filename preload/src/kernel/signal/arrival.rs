@@ -8,7 +8,7 @@ use super::{FAULTS, SIG_DFL, bit};
 use crate::arch::x86_64::frame::RED_ZONE;
 use crate::arch::x86_64::gate::{self, Place};
 use crate::arch::x86_64::user_memory;
-use crate::kernel::{pool, preempt};
+use crate::kernel::{cpu_time, pool, preempt, scheduling};
 use crate::raw;
 use crate::report::{overflow, say};
 use crate::sched::task::{NONE, TaskId};
@@ -201,7 +201,10 @@ fn interrupt_program(worker: *mut Worker, info: SigInfo, is_fault: bool, is_tick
     if is_tick {
         let has_had_slice = worker.preemption.tick(worker.tasks.live, worker.stats.switches);
         worker.discards.flush(&mut worker.arena);
-        if !has_had_slice || (worker.run_queue.is_empty() && !worker.has_something_to_look_for()) {
+        cpu_time::sample(worker, preempt::TICK);
+        if !scheduling::may_slice(worker, has_had_slice)
+            || (worker.run_queue.is_empty() && !worker.has_something_to_look_for())
+        {
             return;
         }
     }

@@ -2,18 +2,20 @@
 //! sigaltstack(2), tgkill(2), sigsuspend(2), sigtimedwait(2), sigpending(2), pause(2).
 
 use super::delivery::{deliver_pending, post};
-use super::frame::{SigInfo, SignalFrame, StackT};
+use super::frame::{AUTODISARM, SI_TKILL, SigContext, SigInfo, SignalFrame, StackT, UContext, unshow};
 use super::{
-    Action, FAULTS, SIG_DFL, SIG_IGN, SIGNALS, Signals, bit, mask_of, pending_for, set_mask, sync_kernel_mask,
+    Action, FAULTS, IGNORED_BY_DEFAULT, SIG_DFL, SIG_IGN, SIGNALS, Signals, UNBLOCKABLE, bit, mask_of, pending_for,
+    set_mask, sync_kernel_mask,
 };
 use crate::arch::x86_64::gate;
 use crate::arch::x86_64::user_memory as user;
 use crate::arch::{Frame, Resume};
 use crate::kernel::signal::arrival::arrive;
-use crate::kernel::{Outcome, error, preempt, time};
+use crate::kernel::{Outcome, error, preempt, time, timer};
 use crate::raw;
-use crate::sched::task::Wait;
+use crate::sched::task::{TaskId, Wait};
 use crate::sched::worker::Worker;
+use alloc::vec::Vec;
 use linux_raw_sys::general::{
     __kernel_timespec, SA_NOCLDSTOP, SA_NOCLDWAIT, SA_ONSTACK, SA_RESTART, SA_RESTORER, SA_SIGINFO, SIG_BLOCK,
     SIG_SETMASK, SIG_UNBLOCK, SIGCHLD, SIGKILL, SIGSTOP, SS_DISABLE, SS_ONSTACK,
@@ -22,6 +24,8 @@ use syscalls::{Errno, Sysno};
 
 /// Bytes of a kernel signal set.
 const SET_SIZE: usize = 8;
+/// UAPI_SA_FLAGS: the kernel clears what it does not know.
+const KNOWN_FLAGS: u64 = 0xdc00_0807;
 /// The smallest alternate stack the kernel takes (MINSIGSTKSZ).
 const SMALLEST_STACK: u64 = 2048;
 
@@ -61,7 +65,7 @@ pub fn release(worker: &mut Worker, signal: u32) {
 }
 
 /// The kernel gets an action that has no handler.
-fn set_plain(signals: &mut Signals, signal: u32, action: Action) {
+pub fn set_plain(signals: &mut Signals, signal: u32, action: Action) {
     let plain = Action { mask: 0, ..action };
     // SAFETY: no handler is set.
     unsafe { raw::call(Sysno::rt_sigaction as u32, [signal as usize, &raw const plain as usize, 0, SET_SIZE, 0, 0]) };
@@ -84,7 +88,8 @@ pub fn adopt(worker: &mut Worker) {
     unsafe { raw::call(Sysno::sigaltstack as u32, [&raw const own as usize, &raw mut stack as usize, 0, 0, 0, 0]) };
     if stack.flags & SS_DISABLE as i32 == 0 {
         let current = worker.current;
-        worker.tasks[current].extra().alternate_stack = stack;
+        worker.tasks[current].extra().alternate_stack =
+            StackT::new(stack.address, stack.size, stack.flags & AUTODISARM);
     }
     // SAFETY: with no new set the kernel writes the old one.
     let mut mask = 0u64;
@@ -100,6 +105,16 @@ pub fn adopt(worker: &mut Worker) {
         if action.is_handled() || ALWAYS_CAUGHT & bit(signal) != 0 {
             catch(&mut worker.signals, signal, action.flags);
         }
+    }
+    super::inherited::adopt_pending(worker);
+}
+
+/// Forgets what is pending of a signal that is ignored from now on.
+fn discard(worker: &mut Worker, signal: u32) {
+    worker.signals.pending.discard(bit(signal));
+    let holders = worker.tasks.iter().filter(|&id| worker.tasks[id].has_pending);
+    for id in holders.collect::<Vec<_>>() {
+        worker.tasks[id].extra().pending.discard(bit(signal));
     }
 }
 
@@ -120,15 +135,17 @@ pub fn rt_sigaction(worker: &mut Worker, call: &mut Frame) -> Outcome {
         Err(errno) => return Outcome::Done(error(errno)),
     };
     let previous = worker.signals.actions[signal as usize];
-    if let Some(new) = new {
+    if let Some(mut new) = new {
+        new.flags &= KNOWN_FLAGS;
+        new.mask &= !UNBLOCKABLE;
         worker.signals.actions[signal as usize] = new;
         if new.is_handled() || (ALWAYS_CAUGHT | worker.signals.masks.awaited()) & bit(signal) != 0 {
             catch(&mut worker.signals, signal, new.flags);
         } else {
             set_plain(&mut worker.signals, signal, new);
-            if new.handler != SIG_DFL {
-                worker.signals.pending.discard(bit(signal));
-            }
+        }
+        if new.handler == SIG_IGN || new.handler == SIG_DFL && IGNORED_BY_DEFAULT & bit(signal) != 0 {
+            discard(worker, signal);
         }
     }
     if old != 0 && user::write(old, &previous).is_err() {
@@ -170,14 +187,41 @@ pub fn rt_sigprocmask(worker: &mut Worker, call: &mut Frame) -> Outcome {
 pub fn rt_sigreturn(worker: &mut Worker, call: &mut Frame) -> Outcome {
     let place = call.rsp as usize - size_of::<u64>();
     let context = place + core::mem::offset_of!(SignalFrame, context);
-    // SAFETY: a set is one plain word.
-    let Ok(mask) = (unsafe { user::read::<u64>(context + core::mem::offset_of!(super::frame::UContext, mask)) }) else {
+    // SAFETY: plain integers.
+    let read = unsafe {
+        let mask = user::read::<u64>(context + core::mem::offset_of!(UContext, mask));
+        let stack = user::read::<StackT>(context + core::mem::offset_of!(UContext, stack));
+        let registers = context + core::mem::offset_of!(UContext, registers);
+        let rsp = user::read::<u64>(registers + core::mem::offset_of!(SigContext, rsp));
+        mask.and_then(|mask| Ok((mask, stack?, rsp?)))
+    };
+    let Ok((mask, stack, rsp)) = read.and_then(|read| unshow(place).map(|()| read)) else {
         return Outcome::Pass;
     };
     let current = worker.current;
+    // As the kernel, which does not mind if that fails.
+    let _ = change_stack(worker, current, stack, rsp);
     set_mask(worker, current, mask);
     super::prepare_return(worker, place);
     Outcome::Resume(Resume::signal(place))
+}
+
+/// Gives task `id`, whose stack pointer is `rsp`, another alternate stack (do_sigaltstack).
+fn change_stack(worker: &mut Worker, id: TaskId, stack: StackT, rsp: u64) -> Result<(), Errno> {
+    let present = worker.tasks[id].extra.as_ref().map_or(StackT::NONE, |extra| extra.alternate_stack);
+    if present.is_in_use(rsp) {
+        return Err(Errno::EPERM);
+    }
+    let stack = match (stack.flags & !AUTODISARM) as u32 {
+        SS_DISABLE => StackT::new(0, 0, stack.flags),
+        0 | SS_ONSTACK if stack.size < SMALLEST_STACK => return Err(Errno::ENOMEM),
+        0 | SS_ONSTACK => StackT::new(stack.address, stack.size, stack.flags),
+        _ => return Err(Errno::EINVAL),
+    };
+    if stack != present {
+        worker.tasks[id].extra().alternate_stack = stack;
+    }
+    Ok(())
 }
 
 /// sigaltstack(2).
@@ -185,25 +229,14 @@ pub fn sigaltstack(worker: &mut Worker, call: &mut Frame) -> Outcome {
     let [new, old, ..] = call.arguments();
     let current = worker.current;
     let present = worker.tasks[current].extra.as_ref().map_or(StackT::NONE, |extra| extra.alternate_stack);
-    let is_on = call.rsp > present.address && call.rsp - present.address <= present.size;
     if new != 0 {
         // SAFETY: a stack_t is plain integers.
-        let stack: StackT = match unsafe { user::read(new) } {
-            Ok(stack) => stack,
-            Err(errno) => return Outcome::Done(error(errno)),
-        };
-        let disable = stack.flags & SS_DISABLE as i32 != 0;
-        if is_on {
-            return Outcome::Done(error(Errno::EPERM));
+        let changed = unsafe { user::read(new) }.and_then(|stack| change_stack(worker, current, stack, call.rsp));
+        if let Err(errno) = changed {
+            return Outcome::Done(error(errno));
         }
-        if !disable && stack.size < SMALLEST_STACK {
-            return Outcome::Done(error(Errno::ENOMEM));
-        }
-        worker.tasks[current].extra().alternate_stack =
-            if disable { StackT::NONE } else { StackT::new(stack.address, stack.size, stack.flags & !3) };
     }
-    let told = StackT::new(present.address, present.size, present.flags | if is_on { SS_ONSTACK as i32 } else { 0 });
-    if old != 0 && user::write(old, &told).is_err() {
+    if old != 0 && user::write(old, &present.as_told(call.rsp)).is_err() {
         return Outcome::Done(error(Errno::EFAULT));
     }
     Outcome::Done(0)
@@ -249,6 +282,10 @@ pub fn thread_queue(worker: &mut Worker, call: &mut Frame) -> Outcome {
     };
     if !(1..=SIGNALS).contains(&signal) || (bit(SIGKILL) | bit(SIGSTOP)) & bit(signal as u32) != 0 {
         return Outcome::Done(error(Errno::EINVAL));
+    }
+    // Only the kernel says these of another thread's signals.
+    if (info.si_code >= 0 || info.si_code == SI_TKILL) && target != worker.current {
+        return Outcome::Done(error(Errno::EPERM));
     }
     info.si_signo = signal as i32;
     post(worker, info, Some(target));
@@ -311,6 +348,7 @@ pub fn rt_sigtimedwait(worker: &mut Worker, call: &mut Frame) -> Outcome {
     let id = worker.current;
     let own = worker.tasks[id].extra.as_mut().and_then(|extra| extra.pending.take(set));
     if let Some(found) = own.or_else(|| worker.signals.pending.take(set)) {
+        timer::delivered(worker, &found);
         let told = info == 0 || user::write(info, &found).is_ok();
         return Outcome::Done(if told { found.si_signo as isize } else { error(Errno::EFAULT) });
     }

@@ -2,19 +2,23 @@
 //! from which its handler runs (kernel/signal.c, arch/x86/kernel/signal_64.c; signal(7) for what restarts).
 
 use super::descriptor;
-use super::frame::{self, SigInfo, SignalFrame, StackT, UContext};
+use super::frame::{self, SigContext, SigInfo, SignalFrame, StackT, UContext};
 use super::{Action, IGNORED_BY_DEFAULT, SIG_DFL, SIG_IGN, bit, mask_of, pending_for, set_mask};
-use crate::arch::Resume;
+use crate::arch::x86_64::cpu::FloatControl;
 use crate::arch::x86_64::frame::RED_ZONE;
 use crate::arch::x86_64::user_memory as user;
-use crate::kernel::{error, io, pool, time, withdraw};
+use crate::arch::{Frame, Resume};
+use crate::kernel::{error, io, pool, time, timer, withdraw};
 use crate::raw;
 use crate::report::say;
 use crate::sched::task::{State, TaskId, Wait};
 use crate::sched::worker::Worker;
 use crate::spawn;
 use core::mem::offset_of;
-use linux_raw_sys::general::{SA_NODEFER, SA_ONSTACK, SA_RESETHAND, SA_RESTART, SIGSEGV, SS_DISABLE};
+use linux_raw_sys::general::{
+    FUTEX_CLOCK_REALTIME, FUTEX_LOCK_PI, FUTEX_LOCK_PI2, FUTEX_PRIVATE_FLAG, SA_NODEFER, SA_ONSTACK, SA_RESETHAND,
+    SA_RESTART, SIGSEGV,
+};
 use syscalls::{Errno, Sysno};
 
 /// Gives a signal to the process (`target` None) or to one task.
@@ -32,7 +36,10 @@ pub fn post(worker: &mut Worker, info: SigInfo, target: Option<TaskId>) {
         None => {
             let current = worker.current;
             let alive = |id: TaskId| worker.tasks[id].state != State::Free;
-            let first = [0, current].into_iter().find(|&id| alive(id) && open(worker, id));
+            // The kernel asks the main thread first, but timers whoever runs (profilers count on that).
+            let is_running = worker.tasks[current].state == State::Running;
+            let order = if is_running && timer::goes_to_running(&info) { [current, 0] } else { [0, current] };
+            let first = order.into_iter().find(|&id| alive(id) && open(worker, id));
             first.or_else(|| worker.tasks.iter().find(|&id| open(worker, id)))
         }
     };
@@ -79,6 +86,7 @@ fn waiter_for(worker: &Worker, signal: u32, target: Option<TaskId>) -> Option<Ta
 
 fn complete_wait(worker: &mut Worker, id: TaskId, info: SigInfo) {
     end_await(worker, id);
+    timer::delivered(worker, &info);
     worker.timers.remove(id);
     let place = worker.frame_of(id).rsi as usize;
     let result =
@@ -164,13 +172,17 @@ pub fn interrupt(worker: &mut Worker, id: TaskId, info: SigInfo) {
     let mask = mask_of(worker, id);
     match lay_frame(worker, id, info, &action, old_mask.unwrap_or(mask)) {
         Ok(resume) => worker.tasks[id].resume = resume,
-        // No stack to run the handler on: the kernel answers that with SIGSEGV.
-        Err(_) => return default_action(worker, SIGSEGV),
+        // No stack to run the handler on: the kernel answers that with SIGSEGV, which may have a stack of its own.
+        Err(_) if signal == SIGSEGV => return default_action(worker, SIGSEGV),
+        Err(_) => {
+            return force(worker, id, SigInfo::from_kernel(SIGSEGV));
+        }
     }
+    timer::delivered(worker, &info);
     let own = if action.flags & u64::from(SA_NODEFER) == 0 { bit(signal) } else { 0 };
     set_mask(worker, id, mask | action.mask | own);
     if action.flags & u64::from(SA_RESETHAND) != 0 {
-        worker.signals.actions[signal as usize] = Action::default();
+        worker.signals.actions[signal as usize].handler = SIG_DFL;
     }
 }
 
@@ -183,6 +195,7 @@ fn break_off(worker: &mut Worker, id: TaskId, action: &Action) {
         _ => error(Errno::EINTR),
     };
     let number = Sysno::new(worker.frame_of(id).number() as usize);
+    let restarts_always = wait == Wait::Futex && is_lock(worker.frame_of(id));
     let can_restart = match wait {
         Wait::Futex | Wait::File => worker.tasks[id].deadline == 0 && !number.is_some_and(never_restarts),
         Wait::Child => true,
@@ -190,8 +203,9 @@ fn break_off(worker: &mut Worker, id: TaskId, action: &Action) {
     };
     // A call that was put off before it had begun is not interrupted: the handler runs first.
     let has_not_begun = worker.tasks[id].retries && worker.tasks[id].key == 0 && wait == Wait::File;
-    let restarts =
-        has_not_begun || can_restart && result == error(Errno::EINTR) && action.flags & u64::from(SA_RESTART) != 0;
+    let restarts = has_not_begun
+        || restarts_always
+        || can_restart && result == error(Errno::EINTR) && action.flags & u64::from(SA_RESTART) != 0;
     if wait == Wait::Signal {
         end_await(worker, id);
     }
@@ -204,6 +218,12 @@ fn break_off(worker: &mut Worker, id: TaskId, action: &Action) {
     }
 }
 
+/// A wait for a priority-inheritance lock, which no handler ends (ERESTARTNOINTR).
+fn is_lock(call: &Frame) -> bool {
+    let command = call.rsi as u32 & !(FUTEX_PRIVATE_FLAG | FUTEX_CLOCK_REALTIME);
+    matches!(command, FUTEX_LOCK_PI | FUTEX_LOCK_PI2)
+}
+
 /// Calls that are interrupted even by handlers with SA_RESTART (signal(7)).
 fn never_restarts(number: Sysno) -> bool {
     matches!(number, Sysno::epoll_wait | Sysno::epoll_pwait | Sysno::epoll_pwait2 | Sysno::io_uring_enter)
@@ -212,27 +232,25 @@ fn never_restarts(number: Sysno) -> bool {
 /// The top of task `id`'s alternate stack, if it has one and `rsp` is not on it already.
 pub fn alternate_top(worker: &Worker, id: TaskId, rsp: u64) -> Option<u64> {
     let stack = worker.tasks[id].extra.as_ref()?.alternate_stack;
-    let is_on = rsp > stack.address && rsp - stack.address <= stack.size;
-    (stack.flags & SS_DISABLE as i32 == 0 && stack.size != 0 && !is_on).then_some(stack.address + stack.size)
-}
-
-/// Whether the signal frame at `place` lies in the room that grivet keeps for the task, and not on its stack.
-fn is_aside(worker: &Worker, id: TaskId, place: usize) -> bool {
-    let room = worker.tasks[id].extra.as_ref().map(|extra| extra.aside.as_ptr_range());
-    room.is_some_and(|room| room.contains(&(place as *const u8)))
+    (stack.size != 0 && !stack.is_in_use(rsp)).then_some(stack.address + stack.size)
 }
 
 fn lay_frame(worker: &mut Worker, id: TaskId, info: SigInfo, action: &Action, old_mask: u64) -> Result<Resume, Errno> {
     let resume = worker.tasks[id].resume;
     let rsp = match (resume.as_gate(), resume.as_signal()) {
         // SAFETY: the frame lies on the task's stack until it goes on.
-        (Some(call), _) => unsafe { (*call).rsp - RED_ZONE as u64 },
-        (_, Some(place)) if is_aside(worker, id, place) => {
-            // SAFETY: the frame was copied there whole.
-            unsafe { (*(place as *const SignalFrame)).context.registers.rsp - RED_ZONE as u64 }
+        (Some(call), _) => unsafe {
+            if (*call).is_passed() {
+                // Not made yet: after the handler it is looked at anew.
+                (*call).restart();
+            }
+            (*call).rsp.wrapping_sub(RED_ZONE as u64)
+        },
+        (_, Some(place)) => {
+            let registers = place + offset_of!(SignalFrame, context) + offset_of!(UContext, registers);
+            // SAFETY: a plain word.
+            unsafe { user::read::<u64>(registers + offset_of!(SigContext, rsp)) }?.wrapping_sub(RED_ZONE as u64)
         }
-        // The frame itself is the lowest thing on the stack.
-        (_, Some(place)) => place as u64,
         _ => return Err(Errno::EFAULT),
     };
     let alternate = if action.flags & u64::from(SA_ONSTACK) != 0 { alternate_top(worker, id, rsp) } else { None };
@@ -240,15 +258,11 @@ fn lay_frame(worker: &mut Worker, id: TaskId, info: SigInfo, action: &Action, ol
         (Some(call), _) => {
             // SAFETY: as above.
             let call = unsafe { *call };
-            frame::make_below(&call, worker.tasks[id].float_control, alternate.unwrap_or(rsp))?
+            frame::make_below(&worker.cpu, &call, worker.tasks[id].float_control, alternate.unwrap_or(rsp))?
         }
-        (_, Some(place)) => match alternate {
-            // SAFETY: the frame was copied or made by this module.
-            Some(top) => unsafe { frame::copy_below(place, top) }?,
-            // SAFETY: as above; below the interrupted stack pointer and its red zone the stack is free.
-            None if is_aside(worker, id, place) => unsafe { frame::copy_below(place, rsp) }?,
-            None => place as u64,
-        },
+        // SAFETY: the frame was copied or made by this module; below the interrupted stack pointer and its red zone, and
+        // on an alternate stack that is not in use, the stack is free but for the frame itself.
+        (_, Some(place)) => unsafe { frame::move_below(place, alternate.unwrap_or(rsp)) }?,
         _ => return Err(Errno::EFAULT),
     };
     let stack = worker.tasks[id].extra.as_ref().map_or(StackT::NONE, |extra| extra.alternate_stack);
@@ -257,6 +271,11 @@ fn lay_frame(worker: &mut Worker, id: TaskId, info: SigInfo, action: &Action, ol
     user::write(place as usize + offset_of!(SignalFrame, info), &info)?;
     user::write(context + offset_of!(UContext, mask), &old_mask)?;
     user::write(context + offset_of!(UContext, stack), &stack)?;
+    frame::show_original(place)?;
+    if stack.flags & frame::AUTODISARM != 0 {
+        worker.tasks[id].extra().alternate_stack = StackT::NONE;
+    }
+    worker.tasks[id].float_control = FloatControl::DEFAULT;
     frame::enter_handler(place, info.si_signo as u32, action.handler).map(Resume::gate)
 }
 

@@ -3,11 +3,16 @@
 //! a task's stack, and making them for tasks that were parked.
 
 use crate::arch::Frame;
-use crate::arch::x86_64::cpu::FloatControl;
+use crate::arch::x86_64::cpu::{Cpu, FloatControl, STANDARD_LIMIT};
 use crate::arch::x86_64::frame::RED_ZONE;
 use crate::arch::x86_64::user_memory as user;
+use crate::rewrite;
 use core::mem::offset_of;
+use linux_raw_sys::general::{SS_DISABLE, SS_ONSTACK};
 use syscalls::Errno;
+
+/// si_code of what tgkill(2) sends.
+pub const SI_TKILL: i32 = -6;
 
 /// siginfo_t: the fields that grivet reads or writes; the rest is carried along.
 #[repr(C)]
@@ -35,18 +40,43 @@ impl SigInfo {
         self.words[0]
     }
 
+    /// A signal that the kernel raises by itself.
+    pub fn from_kernel(signal: u32) -> SigInfo {
+        const SI_KERNEL: i32 = 0x80;
+        SigInfo { si_signo: signal as i32, si_code: SI_KERNEL, ..SigInfo::NONE }
+    }
+
+    /// Expirations of a timer that its signal stands for besides its own (`si_overrun`).
+    pub fn overrun(&self) -> i32 {
+        (self.words[0] >> 32) as i32
+    }
+
+    /// The signal stands for more.
+    pub fn add_overrun(&mut self, count: i32) {
+        let overrun = self.overrun().saturating_add(count);
+        self.words[0] = self.words[0] & u64::from(u32::MAX) | u64::from(overrun as u32) << 32;
+    }
+
+    /// Whether both are signals of one timer.
+    pub fn is_of_same_timer(&self, other: &SigInfo) -> bool {
+        let key = |info: &SigInfo| (info.si_code, info.si_signo, info.words[0] as u32);
+        key(self) == key(other)
+    }
+
     /// As tgkill(2) fills it in.
     pub fn from_thread(signal: u32, pid: i32, uid: u32) -> SigInfo {
-        const SI_TKILL: i32 = -6;
         let mut info = SigInfo { si_signo: signal as i32, si_code: SI_TKILL, ..SigInfo::NONE };
         info.words[0] = u64::from(pid as u32) | u64::from(uid) << 32;
         info
     }
 }
 
+/// SS_AUTODISARM: the stack is taken away while a handler runs.
+pub const AUTODISARM: i32 = i32::MIN;
+
 /// stack_t.
 #[repr(C)]
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub struct StackT {
     pub address: u64,
     pub flags: i32,
@@ -60,6 +90,21 @@ impl StackT {
 
     pub fn new(address: u64, size: u64, flags: i32) -> StackT {
         StackT { address, flags, _padding: 0, size }
+    }
+
+    /// Whether a thread whose stack pointer is `rsp` is on it. One that is disarmed while it is used never is.
+    pub fn is_in_use(&self, rsp: u64) -> bool {
+        self.flags & AUTODISARM == 0 && rsp > self.address && rsp - self.address <= self.size
+    }
+
+    /// As sigaltstack(2) tells of it.
+    pub fn as_told(&self, rsp: u64) -> StackT {
+        let state = match self.size {
+            0 => SS_DISABLE,
+            _ if self.is_in_use(rsp) => SS_ONSTACK,
+            _ => 0,
+        };
+        StackT::new(self.address, self.size, state as i32 | self.flags & AUTODISARM)
     }
 }
 
@@ -92,7 +137,10 @@ pub struct SigContext {
     pub oldmask: u64,
     pub cr2: u64,
     pub fpstate: u64,
-    _reserved: [u64; 8],
+    /// Neither the kernel's nor libc's: while `rip` is `shown`, execution goes on at `goes_on_at` (`show_original`).
+    pub shown: u64,
+    pub goes_on_at: u64,
+    _reserved: [u64; 6],
 }
 
 /// ucontext_t as the kernel has it.
@@ -118,6 +166,7 @@ pub struct SignalFrame {
 
 const USER_CS: u64 = 0x33;
 const USER_SS: u64 = 0x2b;
+const UC_FP_XSTATE: u64 = 1;
 const UC_SIGCONTEXT_SS: u64 = 2;
 const UC_STRICT_RESTORE_SS: u64 = 4;
 const EFLAGS_RESERVED: u64 = 0x202;
@@ -129,6 +178,7 @@ const FXSAVE: usize = 512;
 /// sw_reserved in the FXSAVE image: magic1, extended_size.
 const SW_RESERVED: usize = 464;
 const FP_XSTATE_MAGIC1: u32 = 0x4650_5853;
+const FP_XSTATE_MAGIC2: u32 = 0x4650_5845;
 
 /// Bytes of the floating point state at `fpstate` of a frame that the kernel wrote.
 ///
@@ -153,8 +203,7 @@ pub unsafe fn copy_below(from: usize, below: u64) -> Result<u64, Errno> {
     let mut frame = unsafe { (from as *const SignalFrame).read() };
     // SAFETY: the frame is the kernel's.
     let size = unsafe { float_size(frame.context.registers.fpstate) };
-    let float = (below - size as u64) & !63;
-    let place = ((float - size_of::<SignalFrame>() as u64) & !15) - 8;
+    let (float, place) = places(size, below);
     if size != 0 {
         // SAFETY: the range below `below` is free.
         unsafe { user::copy(float as usize, frame.context.registers.fpstate as usize, size) }?;
@@ -162,6 +211,28 @@ pub unsafe fn copy_below(from: usize, below: u64) -> Result<u64, Errno> {
     }
     user::write(place as usize, &frame)?;
     Ok(place)
+}
+
+/// Where a frame with `size` bytes of floating point state lies below `below`: the state, and the frame itself, aligned as
+/// after a call.
+fn places(size: usize, below: u64) -> (u64, u64) {
+    let float = below.wrapping_sub(size as u64) & !63;
+    (float, (float.wrapping_sub(size_of::<SignalFrame>() as u64) & !15).wrapping_sub(8))
+}
+
+/// As `copy_below`, of a frame that may lie there already, or in part. In that case it stays where it is.
+///
+/// # Safety
+/// As for `copy_below`.
+pub unsafe fn move_below(from: usize, below: u64) -> Result<u64, Errno> {
+    // SAFETY: the caller vouches for the frame.
+    let size = unsafe { float_size((*(from as *const SignalFrame)).context.registers.fpstate) };
+    let (_, place) = places(size, below);
+    if place < (from + size_of::<SignalFrame>() + size + 128) as u64 && (from as u64) < below {
+        return Ok(from as u64);
+    }
+    // SAFETY: as above.
+    unsafe { copy_below(from, below) }
 }
 
 /// Bytes that a copy of the frame at `from` takes at most.
@@ -177,21 +248,38 @@ pub unsafe fn room_for_copy(from: usize) -> usize {
 }
 
 /// Makes the frame from which rt_sigreturn continues the task whose gate frame is `call`; its address, below `below`.
-pub fn make_below(call: &Frame, float_control: FloatControl, below: u64) -> Result<u64, Errno> {
-    let float = (below - FXSAVE as u64) & !63;
-    let place = ((float - size_of::<SignalFrame>() as u64) & !15) - 8;
-    let mut image = [0u8; FXSAVE];
+pub fn make_below(cpu: &Cpu, call: &Frame, float_control: FloatControl, below: u64) -> Result<u64, Errno> {
+    const MAGIC_SIZE: usize = size_of::<u32>();
+    let mut image = [0u8; STANDARD_LIMIT + MAGIC_SIZE];
+    let mut size = FXSAVE;
+    if call.extended > 1 {
+        const SSE: u64 = 2;
+        // What the processor has beyond xmm was put below the gate's frame, which the new frame may overwrite.
+        let Some((state, _)) = image.split_first_chunk_mut() else { return Err(Errno::EFAULT) };
+        // SAFETY: that is what `extended` tells.
+        let (length, components) = unsafe { cpu.to_standard(call.extended as *const u8, state) };
+        image[FXSAVE] |= SSE as u8;
+        image[length..length + MAGIC_SIZE].copy_from_slice(&FP_XSTATE_MAGIC2.to_ne_bytes());
+        size = length + MAGIC_SIZE;
+        image[SW_RESERVED..][..4].copy_from_slice(&FP_XSTATE_MAGIC1.to_ne_bytes());
+        image[SW_RESERVED + 4..][..4].copy_from_slice(&(size as u32).to_ne_bytes());
+        image[SW_RESERVED + 8..][..8].copy_from_slice(&(components | SSE).to_ne_bytes());
+        image[SW_RESERVED + 16..][..4].copy_from_slice(&(length as u32).to_ne_bytes());
+    }
+    let (float, place) = places(size, below);
     image[..2].copy_from_slice(&float_control.x87.to_ne_bytes());
     image[24..28].copy_from_slice(&float_control.mxcsr.to_ne_bytes());
     for (index, register) in call.xmm.iter().enumerate() {
         image[160 + 16 * index..][..8].copy_from_slice(&register[0].to_ne_bytes());
         image[168 + 16 * index..][..8].copy_from_slice(&register[1].to_ne_bytes());
     }
-    user::write(float as usize, &image)?;
+    // SAFETY: the image is this function's.
+    unsafe { user::copy(float as usize, image.as_ptr() as usize, size) }?;
+    let extended = if call.extended > 1 { UC_FP_XSTATE } else { 0 };
     let frame = SignalFrame {
         return_address: 0,
         context: UContext {
-            flags: UC_SIGCONTEXT_SS | UC_STRICT_RESTORE_SS,
+            flags: UC_SIGCONTEXT_SS | UC_STRICT_RESTORE_SS | extended,
             link: 0,
             stack: StackT::NONE,
             registers: SigContext {
@@ -219,7 +307,9 @@ pub fn make_below(call: &Frame, float_control: FloatControl, below: u64) -> Resu
                 oldmask: 0,
                 cr2: 0,
                 fpstate: float,
-                _reserved: [0; 8],
+                shown: 0,
+                goes_on_at: 0,
+                _reserved: [0; 6],
             },
             mask: 0,
         },
@@ -227,6 +317,31 @@ pub fn make_below(call: &Frame, float_control: FloatControl, below: u64) -> Resu
     };
     user::write(place as usize, &frame)?;
     Ok(place)
+}
+
+/// If the frame at `place` goes on in a stub, its handler, and unwinders, are shown where in the program's code that is.
+/// Unless the handler changes it, execution goes on in the stub (`unshow`).
+pub fn show_original(place: u64) -> Result<(), Errno> {
+    let registers = place as usize + offset_of!(SignalFrame, context) + offset_of!(UContext, registers);
+    // SAFETY: a plain word.
+    let rip = unsafe { user::read::<u64>(registers + offset_of!(SigContext, rip)) }?;
+    let shown = rewrite::original(rip).unwrap_or(rip);
+    user::write(registers + offset_of!(SigContext, rip), &shown)?;
+    user::write(registers + offset_of!(SigContext, shown), &[shown, rip])
+}
+
+/// The handler on the frame at `place` has returned: execution goes on where it was interrupted, or where it has put it.
+pub fn unshow(place: usize) -> Result<(), Errno> {
+    let registers = place + offset_of!(SignalFrame, context) + offset_of!(UContext, registers);
+    // SAFETY: plain words.
+    let (rip, [shown, goes_on_at]) = unsafe {
+        let rip = user::read::<u64>(registers + offset_of!(SigContext, rip))?;
+        (rip, user::read::<[u64; 2]>(registers + offset_of!(SigContext, shown))?)
+    };
+    if rip == shown && rip != goes_on_at {
+        user::write(registers + offset_of!(SigContext, rip), &goes_on_at)?;
+    }
+    Ok(())
 }
 
 /// The gate frame that enters `handler` with the signal frame at `place`: rsp as after a call, the three arguments set.
@@ -312,7 +427,7 @@ mod tests {
         };
         let mut stack = std::vec![0u8; 8192];
         let top = stack.as_mut_ptr_range().end as u64;
-        let made = make_below(&call, FloatControl { mxcsr: 0x1f80, x87: 0x37f }, top).unwrap();
+        let made = make_below(&Cpu::NONE, &call, FloatControl { mxcsr: 0x1f80, x87: 0x37f }, top).unwrap();
         assert_eq!(made % 16, 8);
         let mut other = std::vec![0u8; 8192];
         // SAFETY: the frame was just made; the other buffer is large enough.

@@ -11,10 +11,12 @@ pub mod calls;
 pub mod delivery;
 pub mod descriptor;
 pub mod frame;
+pub mod inherited;
 pub mod masks;
 
 use crate::arch::Resume;
 use crate::arch::x86_64::cpu::FloatControl;
+use crate::kernel::timer::NoTask;
 use crate::kernel::{child, preempt, timer};
 use crate::raw::{self, SignalSet};
 use crate::sched::task::{NONE, State, TaskId};
@@ -22,13 +24,16 @@ use crate::sched::worker::Worker;
 use alloc::collections::VecDeque;
 use core::ops::Range;
 use core::sync::atomic::Ordering;
-use frame::{SigInfo, SignalFrame, StackT};
+use frame::{SI_TKILL, SigInfo, SignalFrame, StackT};
 use linux_raw_sys::general::{
-    SIGBUS, SIGCHLD, SIGCONT, SIGFPE, SIGILL, SIGKILL, SIGSEGV, SIGSTOP, SIGSYS, SIGTRAP, SIGURG, SIGWINCH,
+    SI_TIMER, SIGBUS, SIGCHLD, SIGCONT, SIGFPE, SIGILL, SIGKILL, SIGSEGV, SIGSTOP, SIGSYS, SIGTRAP, SIGURG, SIGWINCH,
 };
 use masks::Masks;
 
 pub use frame::StackT as AlternateStack;
+
+/// The process's first thread.
+const MAIN: TaskId = 0;
 
 /// Highest signal number.
 pub const SIGNALS: usize = 64;
@@ -79,7 +84,13 @@ impl Pending {
     pub fn add(&mut self, info: SigInfo) {
         const FIRST_REAL_TIME: i32 = 32;
         let bit = bit(info.si_signo as u32);
-        if info.si_signo < FIRST_REAL_TIME && self.set & bit != 0 {
+        if info.si_code == SI_TIMER {
+            // A timer has one signal pending at most, which counts the others.
+            if let Some(earlier) = self.queue.iter_mut().find(|earlier| earlier.is_of_same_timer(&info)) {
+                earlier.add_overrun(info.overrun() + 1);
+                return;
+            }
+        } else if info.si_signo < FIRST_REAL_TIME && self.set & bit != 0 {
             return;
         }
         self.set |= bit;
@@ -205,6 +216,16 @@ pub fn become_child(worker: &mut Worker) {
     sync_kernel_mask(worker);
 }
 
+/// The task that a signal of the kernel's is for, None if it is for the process. An error if its task is gone.
+fn target_of(worker: &Worker, info: &SigInfo) -> Result<Option<TaskId>, NoTask> {
+    match info.si_code {
+        SI_TIMER => timer::target(worker, info),
+        // From another process, which knows only the first thread.
+        SI_TKILL if worker.tasks[MAIN].state != State::Free => Ok(Some(MAIN)),
+        _ => Ok(None),
+    }
+}
+
 /// Gives every noted signal to a task. Called on the worker's stack.
 pub fn look_after(worker: &mut Worker) {
     worker.attention.store(0, Ordering::Relaxed);
@@ -216,9 +237,13 @@ pub fn look_after(worker: &mut Worker) {
             if arrival.info.si_signo as u32 == SIGCHLD && child::is_waited_for(worker) {
                 child::changed(worker);
             }
-            let target =
-                if arrival.target == NONE { timer::target(worker, &arrival.info) } else { Some(arrival.target) };
-            delivery::post(worker, arrival.info, target);
+            let target = match arrival.target {
+                NONE => target_of(worker, &arrival.info),
+                target => Ok(Some(target)),
+            };
+            if let Ok(target) = target {
+                delivery::post(worker, arrival.info, target);
+            }
         }
     }
     if worker.signals.kernel_mask == SignalSet::MAX {
@@ -242,7 +267,18 @@ pub fn attend(worker: &mut Worker, resume: Resume) -> Resume {
     }
     worker.tasks[current].has_pending =
         worker.tasks[current].extra.as_ref().is_some_and(|extra| extra.pending.set != 0);
+    if resume.as_signal().is_some() {
+        // The registers of what was interrupted are put aside; whoever goes on finds none of them in use.
+        worker.tasks[current].float_control.load_afresh();
+        worker.forget_float_control();
+    } else if worker.tasks[current].resume != resume {
+        worker.tasks[current].float_control.load();
+        worker.forget_float_control();
+    }
     let resume = worker.tasks[current].resume;
+    if worker.run_queue.real_time.take_outranks() {
+        return give_way(worker, resume);
+    }
     if worker.preemption.take_slice_over() && resume.as_signal().is_some() {
         worker.look_around();
         if !worker.run_queue.is_empty() {
@@ -259,6 +295,16 @@ pub fn attend(worker: &mut Worker, resume: Resume) -> Resume {
         prepare_return(worker, place);
     }
     resume
+}
+
+/// A real-time task that goes before the current one is ready: that one waits, first of its priority.
+fn give_way(worker: &mut Worker, resume: Resume) -> Resume {
+    if let Some(frame) = resume.as_gate() {
+        worker.suspend(frame);
+    }
+    let current = worker.current;
+    worker.run_queue.push_front(&mut worker.tasks, current);
+    worker.schedule()
 }
 
 /// Makes the signal frame at `place` ready for rt_sigreturn: with it the kernel also restores the mask and the alternate

@@ -1,0 +1,153 @@
+//! CPU time of single tasks: CLOCK_THREAD_CPUTIME_ID, the clocks of pthread_getcpuclockid(3), getrusage(RUSAGE_THREAD).
+//! The kernel counts for the worker's thread; from the moment that a program first asks, that clock is read at each
+//! switch and what has passed goes to the task that ran. Before, a task is charged a tick of the slice timer for each
+//! that finds it running, because reading the clock costs more than a switch.
+
+use super::{Outcome, error};
+use crate::arch::Frame;
+use crate::arch::x86_64::user_memory as user;
+use crate::raw;
+use crate::sched::clock::NS_PER_S;
+use crate::sched::idle::timespec;
+use crate::sched::task::{State, TaskId};
+use crate::sched::worker::Worker;
+use core::mem::offset_of;
+use linux_raw_sys::general::{__kernel_timespec, CLOCK_THREAD_CPUTIME_ID, rusage};
+use syscalls::Sysno;
+
+/// getrusage(2): the calling thread.
+const RUSAGE_THREAD: i32 = 1;
+const NS_PER_US: u64 = 1000;
+
+/// What is kept for the worker.
+pub struct CpuTime {
+    /// The program has asked: time is charged at each switch.
+    pub is_on: bool,
+    /// What the worker's clock showed when it was last charged, ns.
+    since: u64,
+    /// The kernel does not let its vDSO be changed: CLOCK_THREAD_CPUTIME_ID shows what all tasks together have had.
+    pub is_hidden: bool,
+}
+
+impl CpuTime {
+    pub const fn new() -> CpuTime {
+        CpuTime { is_on: false, since: 0, is_hidden: false }
+    }
+}
+
+/// CPU time of the worker's kernel thread, ns.
+fn of_worker() -> u64 {
+    let mut time = __kernel_timespec { tv_sec: 0, tv_nsec: 0 };
+    let arguments = [CLOCK_THREAD_CPUTIME_ID as usize, &raw mut time as usize, 0, 0, 0, 0];
+    // SAFETY: the kernel writes one timespec.
+    unsafe { raw::call(Sysno::clock_gettime as u32, arguments) };
+    time.tv_sec as u64 * NS_PER_S + time.tv_nsec as u64
+}
+
+/// What the first thread had used before grivet woke is its own.
+pub fn begin(worker: &mut Worker) {
+    let current = worker.current;
+    worker.tasks[current].extra().cpu_time = of_worker();
+}
+
+/// In the child of a fork: the calling task is all there is, and its time begins anew.
+pub fn become_child(worker: &mut Worker) {
+    let current = worker.current;
+    worker.cpu_time.since = 0;
+    if let Some(extra) = &mut worker.tasks[current].extra {
+        extra.cpu_time = 0;
+    }
+}
+
+/// What has passed since the last time goes to the task that ran.
+#[cold]
+pub fn charge(worker: &mut Worker) {
+    let now = of_worker();
+    let passed = now.saturating_sub(core::mem::replace(&mut worker.cpu_time.since, now));
+    let current = worker.current;
+    // An ended one has no record any more.
+    if worker.tasks[current].state != State::Free {
+        worker.tasks[current].extra().cpu_time += passed;
+    }
+}
+
+/// A tick of the slice timer, of `tick` ns, has found the current task running.
+pub fn sample(worker: &mut Worker, tick: u64) {
+    if !worker.cpu_time.is_on {
+        let current = worker.current;
+        worker.tasks[current].extra().cpu_time += tick;
+    }
+}
+
+/// The CPU time that task `id` has had, ns.
+pub fn of(worker: &mut Worker, id: TaskId) -> u64 {
+    if worker.cpu_time.is_on {
+        charge(worker);
+    } else {
+        worker.cpu_time.is_on = true;
+        worker.cpu_time.since = of_worker();
+    }
+    worker.tasks[id].extra.as_ref().map_or(0, |extra| extra.cpu_time)
+}
+
+/// The task whose CPU time clock `id` shows, if that is what it is (clockid_t as in include/linux/posix-timers.h: the
+/// complement of a thread id, a bit for "of a thread", and two for the kind).
+pub fn task_of(worker: &Worker, clock: i32) -> Option<TaskId> {
+    const OF_THREAD: i32 = 4;
+    const KIND: i32 = 3;
+    const FILE: i32 = 3;
+    if clock == CLOCK_THREAD_CPUTIME_ID as i32 {
+        return Some(worker.current);
+    }
+    if clock >= 0 || clock & KIND == FILE || clock & OF_THREAD == 0 {
+        return None;
+    }
+    match !(clock >> 3) {
+        0 => Some(worker.current),
+        tid => worker.tasks.by_tid(tid),
+    }
+}
+
+/// clock_gettime(2) of the clocks that are answered here; others are the kernel's.
+pub fn clock_gettime(worker: &mut Worker, call: &mut Frame) -> Outcome {
+    let Some(id) = task_of(worker, call.rdi as i32) else { return Outcome::Pass };
+    let time = timespec(of(worker, id));
+    Outcome::Done(user::write(call.rsi as usize, &time).map_or_else(error, |()| 0))
+}
+
+/// clock_getres(2), the same.
+pub fn clock_getres(worker: &mut Worker, call: &mut Frame) -> Outcome {
+    if task_of(worker, call.rdi as i32).is_none() {
+        return Outcome::Pass;
+    }
+    if call.rsi == 0 {
+        return Outcome::Done(0);
+    }
+    Outcome::Done(user::write(call.rsi as usize, &timespec(1)).map_or_else(error, |()| 0))
+}
+
+/// getrusage(2) with RUSAGE_THREAD: CPU time is the task's, in the kernel's proportion of user and system time; what is
+/// not counted by task (page faults, switches) is the worker's.
+pub fn getrusage(worker: &mut Worker, call: &mut Frame) -> Outcome {
+    if call.rdi as i32 != RUSAGE_THREAD {
+        return Outcome::Pass;
+    }
+    const WORDS: usize = size_of::<rusage>() / 8;
+    let mut usage = [0u64; WORDS];
+    let arguments = [RUSAGE_THREAD as usize, usage.as_mut_ptr() as usize, 0, 0, 0, 0];
+    // SAFETY: the kernel writes one struct rusage.
+    if let Err(errno) = raw::check(unsafe { raw::call(Sysno::getrusage as u32, arguments) }) {
+        return Outcome::Done(error(errno));
+    }
+    const { assert!(offset_of!(rusage, ru_utime) == 0 && offset_of!(rusage, ru_stime) == 16) };
+    let current = worker.current;
+    let own = of(worker, current) / NS_PER_US;
+    let [user_time, system_time] = [usage[0] * 1_000_000 + usage[1], usage[2] * 1_000_000 + usage[3]];
+    let all = (user_time + system_time).max(1);
+    let user_part = (u128::from(own) * u128::from(user_time) / u128::from(all)) as u64;
+    for (place, time) in [(0, user_part), (2, own - user_part)] {
+        usage[place] = time / 1_000_000;
+        usage[place + 1] = time % 1_000_000;
+    }
+    Outcome::Done(user::write(call.rsi as usize, &usage).map_or_else(error, |()| 0))
+}
