@@ -19,6 +19,7 @@ class Case:
     commands: dict[str, str]  # what must be installed: command or path -> Debian package
     version: list[str]  # a command that tells the program's version
     limit: str  # why its threads stay the kernel's, if that is known
+    stays_out: str  # what grivet's one line says if it is to recognise the program and stay out of it
 
     def missing(self) -> list[str]:
         """The packages that are not installed."""
@@ -53,12 +54,12 @@ def missing(commands: dict[str, str]) -> list[str]:
 
 
 def case(
-    name: str, title: str, commands: dict[str, str], version: list[str], limit: str = ""
+    name: str, title: str, commands: dict[str, str], version: list[str], limit: str = "", stays_out: str = ""
 ) -> Callable[[Callable[[Stage], None]], Callable[[Stage], None]]:
     """Adds the function below as a case."""
 
     def add(body: Callable[[Stage], None]) -> Callable[[Stage], None]:
-        CASES.append(Case(name, title, body, commands, version, limit))
+        CASES.append(Case(name, title, body, commands, version, limit, stays_out))
         return body
 
     return add

@@ -74,6 +74,11 @@ def compare(case: Case, version: str, native: Outcome, grivet: Outcome | None) -
             verdict.detail = "; ".join(
                 f"{name}: {native.answers.get(name)!r:.80} natively, {grivet.answers.get(name)!r:.80} under grivet" for name in other
             )
+        elif case.stays_out:
+            if grivet.seen.green_threads == 0 and len(grivet.seen.remarks) == 1 and case.stays_out in grivet.seen.remarks[0]:
+                verdict.detail = case.limit
+            else:
+                verdict.result, verdict.detail = "differs", f"grivet does not say in one line that it stays out: {grivet.seen.remarks}"
         elif grivet.seen.remarks:
             verdict.result, verdict.detail = "differs", grivet.seen.remarks[0]
         elif grivet.seen.kernel_threads > FEW:
