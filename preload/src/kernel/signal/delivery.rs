@@ -46,8 +46,11 @@ pub fn post(worker: &mut Worker, info: SigInfo, target: Option<TaskId>) {
     match chosen {
         Some(_) if ignored => {}
         Some(id) if worker.tasks[id].state == State::Running => {
-            // Seen on its way out of grivet.
-            add_pending(worker, id, info);
+            // Seen on its way out of grivet, behind those for the process that came earlier.
+            match target {
+                Some(_) => add_pending(worker, id, info),
+                None => worker.signals.pending.add(info),
+            }
             worker.want_attention();
         }
         Some(id) => interrupt(worker, id, info),
