@@ -10,10 +10,11 @@ use crate::options::Options;
 use crate::status::{CHECK_MEANINGS, MEANINGS, Refusal, Status};
 
 /// The environment variables that are not options of `run`, or that users set without `grivet run`.
-const VARIABLES: [(&str, &str); 12] = [
+const VARIABLES: [(&str, &str); 13] = [
     ("GRIVET", "on (the default) or off: whether threads become coroutines."),
     ("GRIVET_STACK", "Default stack size of new threads (--stack)."),
     ("GRIVET_STATS", "1 or 0: whether to print a line of statistics at exit (--stats)."),
+    ("GRIVET_PREEMPT", "on (the default) or off: whether a thread that computes is interrupted (--no-preempt)."),
     (
         "GRIVET_POLLER",
         "epoll or io_uring: how files are waited for (default epoll; io_uring falls back to epoll where it is forbidden).",

@@ -68,6 +68,13 @@ pub struct RunOptions {
     #[arg(long)]
     pub stats: bool,
 
+    /// Never interrupt a thread that computes (GRIVET_PREEMPT)
+    ///
+    /// Threads then switch only where they block. A thread that waits in a loop for another one, without a call that
+    /// blocks, waits for ever. Sets GRIVET_PREEMPT=off.
+    #[arg(long)]
+    pub no_preempt: bool,
+
     /// Let a sleeping thread touch one page less (GLIBC_TUNABLES)
     ///
     /// Sets GLIBC_TUNABLES=glibc.rtld.optional_static_tls=0:glibc.rtld.nns=1, which makes glibc's block

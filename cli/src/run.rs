@@ -64,6 +64,9 @@ fn environment(
     if options.stats {
         set(&mut variables, "GRIVET_STATS", |_| "1".into());
     }
+    if options.no_preempt {
+        set(&mut variables, "GRIVET_PREEMPT", |_| "off".into());
+    }
     let rules = &options.rules;
     for (name, value) in [
         ("GRIVET_SPAWN", (!rules.spawn.is_empty()).then(|| rules.spawn.join(","))),
@@ -131,7 +134,14 @@ mod tests {
     }
 
     fn plain() -> RunOptions {
-        RunOptions { stack: None, stats: false, compact: false, rules: RuleOptions::default(), program: vec![] }
+        RunOptions {
+            stack: None,
+            stats: false,
+            no_preempt: false,
+            compact: false,
+            rules: RuleOptions::default(),
+            program: vec![],
+        }
     }
 
     #[test]
@@ -151,6 +161,8 @@ mod tests {
 
     #[test]
     fn options_replace_inherited_settings() {
+        let options = RunOptions { no_preempt: true, ..plain() };
+        assert_eq!(with(&options, &[("GRIVET_PREEMPT", "on")]), ["LD_PRELOAD=/lib/libgrivet.so", "GRIVET_PREEMPT=off"]);
         let options = RunOptions { stack: Some("256K".into()), stats: true, ..plain() };
         assert_eq!(
             with(&options, &[("GRIVET_STACK", "8M"), ("GRIVET_STATS", "0")]),

@@ -69,7 +69,7 @@ fn begin_rules(spawn: &SpawnConfig<'_>) {
     }
     match crate::spawn::begin(spawn) {
         Ok(()) => {
-            worker.preemption.forbid();
+            worker.preemption.obey_rules();
             // The rules are this program's, not its children's.
             for name in
                 [&b"GRIVET_SPAWN"[..], b"GRIVET_JOIN", b"GRIVET_LIMIT", b"GRIVET_SPAWN_STACK", b"GRIVET_PROGRESS"]
@@ -149,6 +149,9 @@ fn wake(config: Config) -> Result<(), StayOut> {
 /// Fills in the worker.
 fn prepare(worker: &mut Worker, config: Config) -> Result<(), Errno> {
     worker.config = config;
+    if !config.preempt {
+        worker.preemption.forbid();
+    }
     if config.stats {
         worker.stats.outlet = Outlet::open();
     }
@@ -172,6 +175,7 @@ fn prepare(worker: &mut Worker, config: Config) -> Result<(), Errno> {
     worker.parking.prepare();
     worker.tasks.reserve()?;
     worker.pid = raw::getpid();
+    worker.tasks.number_for(worker.pid);
     gate::set_kernel_thread(raw::gettid());
     worker.adopt_main(worker.cpu.fs_base(), raw::gettid())?;
     let current = worker.current;

@@ -29,6 +29,8 @@ pub struct Config {
     pub stats: bool,
     /// `GRIVET_POLLER=epoll|io_uring`: how files are waited for.
     pub poller: Choice,
+    /// `GRIVET_PREEMPT=on|off`: whether a thread that computes is interrupted when others are ready.
+    pub preempt: bool,
 }
 
 impl Default for Config {
@@ -39,12 +41,12 @@ impl Default for Config {
 
 impl Config {
     /// What is done when no variable is set.
-    pub const DEFAULT: Self = Self { enabled: true, stack: None, stats: false, poller: Choice::Epoll };
+    pub const DEFAULT: Self = Self { enabled: true, stack: None, stats: false, poller: Choice::Epoll, preempt: true };
 
     /// Reads the variables from `environment`, whose items are `NAME=value`. Of a name that occurs twice the first counts, as
     /// in getenv(3). With `GRIVET=off` the other variables are not looked at.
     pub fn read<'a>(environment: impl Iterator<Item = &'a [u8]>) -> Result<Self, Complaint<'a>> {
-        let (mut switch, mut stack, mut stats, mut poller) = (None, None, None, None);
+        let (mut switch, mut stack, mut stats, mut poller, mut preempt) = (None, None, None, None, None);
         for entry in environment {
             let Some(rest) = entry.strip_prefix(b"GRIVET") else {
                 continue;
@@ -58,6 +60,7 @@ impl Config {
                 b"_STACK" => stack.get_or_insert(value),
                 b"_STATS" => stats.get_or_insert(value),
                 b"_POLLER" => poller.get_or_insert(value),
+                b"_PREEMPT" => preempt.get_or_insert(value),
                 _ => continue,
             };
         }
@@ -78,6 +81,10 @@ impl Config {
         if let Some(value) = stats {
             config.stats =
                 either(value, b"1", b"0").ok_or(Complaint::new("GRIVET_STATS", value, "unknown", "1 or 0"))?;
+        }
+        if let Some(value) = preempt {
+            config.preempt =
+                either(value, b"on", b"off").ok_or(Complaint::new("GRIVET_PREEMPT", value, "unknown", "on or off"))?;
         }
         if let Some(value) = poller {
             let is_ring = either(value, b"io_uring", b"epoll").ok_or(Complaint::new(
@@ -232,8 +239,8 @@ mod tests {
 
     #[test]
     fn every_variable_is_read() {
-        let config = read(&["GRIVET=on", "HOME=/", "GRIVET_STACK=256K", "GRIVET_STATS=1"]);
-        assert_eq!(config, Ok(Config { stack: Some(262_144), stats: true, ..Config::DEFAULT }));
+        let config = read(&["GRIVET=on", "HOME=/", "GRIVET_STACK=256K", "GRIVET_STATS=1", "GRIVET_PREEMPT=off"]);
+        assert_eq!(config, Ok(Config { stack: Some(262_144), stats: true, preempt: false, ..Config::DEFAULT }));
         assert_eq!(read(&["GRIVET_STATS=0"]), Ok(Config::DEFAULT));
     }
 

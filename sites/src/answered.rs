@@ -7,6 +7,8 @@ const ANSWERED: &[u32] = &[
     1,   // write
     2,   // open
     3,   // close
+    4,   // stat
+    6,   // lstat
     7,   // poll
     9,   // mmap
     10,  // mprotect
@@ -19,6 +21,7 @@ const ANSWERED: &[u32] = &[
     18,  // pwrite64
     19,  // readv
     20,  // writev
+    21,  // access
     22,  // pipe
     23,  // select
     24,  // sched_yield
@@ -51,6 +54,7 @@ const ANSWERED: &[u32] = &[
     73,  // flock
     74,  // fsync
     75,  // fdatasync
+    89,  // readlink
     98,  // getrusage
     105, // setuid
     106, // setgid
@@ -81,6 +85,7 @@ const ANSWERED: &[u32] = &[
     203, // sched_setaffinity
     204, // sched_getaffinity
     208, // io_getevents
+    217, // getdents64
     218, // set_tid_address
     220, // semtimedop
     222, // timer_create
@@ -98,6 +103,9 @@ const ANSWERED: &[u32] = &[
     252, // ioprio_get
     256, // migrate_pages
     257, // openat
+    262, // newfstatat
+    267, // readlinkat
+    269, // faccessat
     270, // pselect6
     271, // ppoll
     272, // unshare
@@ -132,13 +140,16 @@ const ANSWERED: &[u32] = &[
     326, // copy_file_range
     327, // preadv2
     328, // pwritev2
+    332, // statx
     333, // io_pgetevents
     334, // rseq
     425, // io_uring_setup
     426, // io_uring_enter
     435, // clone3
     436, // close_range
+    439, // faccessat2
     441, // epoll_pwait2
+    449, // futex_waitv
 ];
 
 /// One bit a number: sites are many, and each asks.

@@ -90,6 +90,11 @@ pub fn of(worker: &mut Worker, id: TaskId) -> u64 {
     worker.tasks[id].extra.as_ref().map_or(0, |extra| extra.cpu_time)
 }
 
+/// The same as far as it is known without asking the kernel from now on.
+pub fn known(worker: &Worker, id: TaskId) -> u64 {
+    worker.tasks[id].extra.as_ref().map_or(0, |extra| extra.cpu_time)
+}
+
 /// The task whose CPU time clock `id` shows, if that is what it is (clockid_t as in include/linux/posix-timers.h: the
 /// complement of a thread id, a bit for "of a thread", and two for the kind).
 pub fn task_of(worker: &Worker, clock: i32) -> Option<TaskId> {

@@ -148,7 +148,7 @@ pub fn close(worker: &mut Worker, call: &mut Frame) -> Outcome {
         return Outcome::Done(error(Errno::EBADF));
     }
     leave(worker, fd);
-    super::identity::close(worker, fd);
+    super::proc_files::close(worker, fd);
     Outcome::Pass
 }
 
@@ -163,7 +163,7 @@ pub fn duplicate_to(worker: &mut Worker, call: &mut Frame) -> Outcome {
     worker.descriptors.share(old);
     give_way(worker, new);
     leave(worker, new);
-    super::identity::close(worker, new);
+    super::proc_files::close(worker, new);
     Outcome::Pass
 }
 
@@ -216,7 +216,7 @@ pub fn close_range(worker: &mut Worker, call: &mut Frame) -> Outcome {
             from = fd + 1;
         } else {
             leave(worker, fd_number);
-            super::identity::close(worker, fd_number);
+            super::proc_files::close(worker, fd_number);
         }
     }
     close(from, last);

@@ -1,33 +1,24 @@
 //! futex(2) among tasks, as kernel/futex/ does it among threads: every lock of the C library, of libstdc++ and of Rust
-//! ends here. Futexes that other processes may share (no FUTEX_PRIVATE_FLAG) are waited for in the local table and,
-//! while the worker is idle, in the kernel as well (futex_waitv); a wake-up goes to both.
+//! ends here. Futexes that other processes may share (no FUTEX_PRIVATE_FLAG) are waited for in the local table and in the
+//! kernel (`shared_futex`); a wake-up goes to both.
 
 use super::{Outcome, error};
-use crate::arch::x86_64::gate::idle_call;
 use crate::arch::x86_64::user_memory as user;
 use crate::arch::{Frame, Resume};
-use crate::kernel::{priority_inheritance, time};
+use crate::kernel::{priority_inheritance, several_futexes, shared_futex, time};
 use crate::raw;
-use crate::report::say;
-use crate::sched::idle::timespec;
-use crate::sched::task::{TaskId, Wait};
+use crate::sched::task::{State, TaskId, Wait};
 use crate::sched::worker::Worker;
 use linux_raw_sys::general::{
-    __kernel_timespec, CLOCK_MONOTONIC, CLOCK_REALTIME, FUTEX_32, FUTEX_BITSET_MATCH_ANY, FUTEX_CLOCK_REALTIME,
+    __kernel_timespec, CLOCK_MONOTONIC, CLOCK_REALTIME, FUTEX_BITSET_MATCH_ANY, FUTEX_CLOCK_REALTIME,
     FUTEX_CMP_REQUEUE, FUTEX_CMP_REQUEUE_PI, FUTEX_LOCK_PI, FUTEX_LOCK_PI2, FUTEX_PRIVATE_FLAG, FUTEX_REQUEUE,
     FUTEX_TRYLOCK_PI, FUTEX_UNLOCK_PI, FUTEX_WAIT, FUTEX_WAIT_BITSET, FUTEX_WAIT_REQUEUE_PI, FUTEX_WAKE,
-    FUTEX_WAKE_BITSET, FUTEX_WAKE_OP, futex_waitv,
+    FUTEX_WAKE_BITSET, FUTEX_WAKE_OP,
 };
 use syscalls::{Errno, Sysno};
 
 /// What a wait that is woken returns.
 pub const WOKEN: isize = 0;
-
-/// FUTEX_WAITV_MAX.
-const KERNEL_WAITERS: usize = 128;
-
-/// How often shared futexes beyond `KERNEL_WAITERS` are looked at, ns.
-const SHARED_LOOK: u64 = 1_000_000;
 
 /// The two calls that nearly all locks make, FUTEX_WAKE and an unlimited FUTEX_WAIT (or _BITSET for any) of a private
 /// futex, by the shortest way. None: not such a call, nothing was done.
@@ -68,6 +59,11 @@ pub fn answer(worker: &mut Worker, call: &mut Frame) -> Outcome {
     let [address, operation, value, timeout, address2, value3] = call.arguments();
     let operation = operation as u32;
     let command = operation & !(FUTEX_PRIVATE_FLAG | FUTEX_CLOCK_REALTIME);
+    // The only operations whose time limit can be on another clock (kernel/futex/syscalls.c, futex_cmd_has_timeout).
+    let has_clock = matches!(command, FUTEX_WAIT_BITSET | FUTEX_WAIT_REQUEUE_PI | FUTEX_LOCK_PI2);
+    if operation & FUTEX_CLOCK_REALTIME != 0 && !has_clock {
+        return Outcome::Done(error(Errno::ENOSYS));
+    }
     if address & 3 != 0 {
         return Outcome::Done(error(Errno::EINVAL));
     }
@@ -82,13 +78,11 @@ pub fn answer(worker: &mut Worker, call: &mut Frame) -> Outcome {
             requeue(worker, address, value as i32, address2, timeout as i32, Some(value3 as u32), shared)
         }
         FUTEX_WAKE_OP => wake_op(worker, address, value as i32, address2, timeout as i32, value3 as u32, shared),
-        FUTEX_LOCK_PI | FUTEX_LOCK_PI2 => priority_inheritance::lock(worker, call, address, timeout),
-        FUTEX_TRYLOCK_PI => priority_inheritance::try_lock(worker, address),
-        FUTEX_UNLOCK_PI => priority_inheritance::unlock(worker, address),
-        FUTEX_WAIT_REQUEUE_PI | FUTEX_CMP_REQUEUE_PI if !core::mem::replace(&mut worker.stats.said_futex, true) => {
-            say!("futex operation {command} is left to the kernel; threads that wait by it may block the process");
-            Outcome::Pass
-        }
+        FUTEX_LOCK_PI | FUTEX_LOCK_PI2 => priority_inheritance::lock(worker, call, address, timeout, shared),
+        FUTEX_TRYLOCK_PI => priority_inheritance::try_lock(worker, address, shared),
+        FUTEX_UNLOCK_PI => priority_inheritance::unlock(worker, address, shared),
+        FUTEX_WAIT_REQUEUE_PI => priority_inheritance::wait_requeue(worker, call, value as u32),
+        FUTEX_CMP_REQUEUE_PI => priority_inheritance::requeue(worker, call),
         _ => Outcome::Pass,
     }
 }
@@ -128,12 +122,8 @@ fn wait(
     call.answer(WOKEN);
     worker.park(call, Wait::Futex);
     worker.stats.parks_futex += 1;
-    worker.tasks[id].is_shared_wait = shared;
     if shared {
-        worker.tasks[id].expected = expected;
-        // A parked task is in no run queue: its link holds its place in this list.
-        worker.tasks[id].next = worker.shared_waiters.len() as u32;
-        worker.shared_waiters.push(id);
+        shared_futex::enter(worker, id, expected);
     }
     Outcome::Switch
 }
@@ -203,18 +193,27 @@ pub fn complete(worker: &mut Worker, id: TaskId) {
         worker.timers.remove(id);
         worker.tasks[id].deadline = 0;
     }
-    if worker.tasks[id].is_shared_wait {
-        forget_shared(worker, id);
+    if worker.tasks[id].is_shared_wait && is_more_than_a_wait(worker, id) {
+        return;
     }
     worker.make_ready(id);
 }
 
-fn forget_shared(worker: &mut Worker, id: TaskId) {
-    worker.tasks[id].is_shared_wait = false;
-    let place = worker.tasks[id].next;
-    worker.shared_waiters.swap_remove(place as usize);
-    if let Some(&moved) = worker.shared_waiters.get(place as usize) {
-        worker.tasks[moved].next = place;
+/// What has left the table was no task's plain wait: takes it out of the list of shared ones, and does what has to be
+/// done instead of making the task ready.
+#[cold]
+fn is_more_than_a_wait(worker: &mut Worker, id: TaskId) -> bool {
+    shared_futex::forget(worker, id);
+    if worker.tasks[id].state == State::Part {
+        several_futexes::woken(worker, id);
+        return true;
+    }
+    priority_inheritance::is_lock(worker, id) && {
+        // Its owner was in another process: it tries for itself.
+        worker.tasks[id].wait = Wait::Futex;
+        worker.tasks[id].retries = true;
+        worker.run_queue.push(&mut worker.tasks, id);
+        true
     }
 }
 
@@ -331,66 +330,12 @@ pub fn time_out(worker: &mut Worker, id: TaskId) {
 
 /// Takes a waiter out of the table.
 pub fn withdraw(worker: &mut Worker, id: TaskId) {
-    worker.parking.leave(&mut worker.tasks, id);
     worker.tasks[id].deadline = 0;
+    if core::mem::take(&mut worker.tasks[id].retries) {
+        return;
+    }
+    worker.parking.leave(&mut worker.tasks, id);
     if worker.tasks[id].is_shared_wait {
-        forget_shared(worker, id);
+        shared_futex::forget(worker, id);
     }
-}
-
-/// Wakes the waiters of shared futexes whose word has changed: another process may have done it.
-pub fn check_shared(worker: &mut Worker) {
-    let mut place = 0;
-    while let Some(&id) = worker.shared_waiters.get(place) {
-        if user::load_u32(worker.tasks[id].key as usize) == Ok(worker.tasks[id].expected) {
-            place += 1;
-        } else {
-            worker.parking.leave(&mut worker.tasks, id);
-            complete(worker, id);
-        }
-    }
-}
-
-/// Sleeps until another process wakes one of the shared futexes that tasks wait for, or `timeout` ns are over.
-pub fn wait_shared(worker: &mut Worker, timeout: Option<u64>) {
-    let mut waits: [futex_waitv; KERNEL_WAITERS] =
-        core::array::from_fn(|_| futex_waitv { val: 0, uaddr: 0, flags: 0, __reserved: 0 });
-    let count = worker.shared_waiters.len().min(KERNEL_WAITERS);
-    for (wait, &id) in waits.iter_mut().zip(&worker.shared_waiters) {
-        *wait = futex_waitv {
-            val: u64::from(worker.tasks[id].expected),
-            uaddr: worker.tasks[id].key,
-            flags: FUTEX_32,
-            __reserved: 0,
-        };
-    }
-    let timeout = if worker.shared_waiters.len() > KERNEL_WAITERS {
-        Some(timeout.map_or(SHARED_LOOK, |ns| ns.min(SHARED_LOOK)))
-    } else {
-        timeout
-    };
-    let time = timeout.map(|ns| timespec(worker.clock.now().saturating_add(ns)));
-    let pointer = time.as_ref().map_or(core::ptr::null(), core::ptr::from_ref);
-    // SAFETY: the waits and the time live across the call.
-    let answer = unsafe {
-        idle_call(
-            Sysno::futex_waitv as u32,
-            [waits.as_ptr() as usize, count, 0, pointer as usize, CLOCK_MONOTONIC as usize, 0],
-            worker.attention.as_ptr(),
-        )
-    };
-    if let Ok(index) = usize::try_from(answer) {
-        if let Some(&id) = worker.shared_waiters.get(index) {
-            worker.parking.leave(&mut worker.tasks, id);
-            complete(worker, id);
-        }
-    } else if answer == error(Errno::ENOSYS) || answer == error(Errno::EPERM) {
-        // Before Linux 5.16 there is no such call: look again and again.
-        let pause = timespec(timeout.map_or(SHARED_LOOK, |ns| ns.min(SHARED_LOOK)));
-        // SAFETY: no files; the timespec lives across the call.
-        unsafe {
-            idle_call(Sysno::ppoll as u32, [0, 0, &raw const pause as usize, 0, 8, 0], worker.attention.as_ptr())
-        };
-    }
-    check_shared(worker);
 }

@@ -13,8 +13,11 @@ pub mod poll;
 pub mod pool;
 pub mod preempt;
 pub mod priority_inheritance;
+pub mod proc_files;
 pub mod process;
 pub mod scheduling;
+pub mod several_futexes;
+pub mod shared_futex;
 pub mod signal;
 pub mod thread;
 pub mod time;
@@ -102,6 +105,7 @@ fn answer(worker: &mut Worker, call: &mut Frame) -> Outcome {
     let Some(number) = Sysno::new(call.number() as usize) else { return Outcome::Pass };
     match number {
         Sysno::futex => futex::answer(worker, call),
+        Sysno::futex_waitv => several_futexes::wait(worker, call),
         Sysno::clock_nanosleep => time::clock_nanosleep(worker, call),
         Sysno::nanosleep => time::nanosleep(worker, call),
         Sysno::sched_yield => time::sched_yield(worker, call),
@@ -131,11 +135,7 @@ fn answer(worker: &mut Worker, call: &mut Frame) -> Outcome {
         Sysno::timer_create => timer::create(worker, call),
         Sysno::timer_getoverrun => timer::overrun(worker, call),
         Sysno::prctl => identity::prctl(worker, call),
-        Sysno::seccomp => {
-            // A filter may forbid what only grivet's own ring asks for.
-            io::together::refuse(worker);
-            Outcome::Pass
-        }
+        Sysno::seccomp => identity::seccomp(worker, call),
         Sysno::clock_gettime => cpu_time::clock_gettime(worker, call),
         Sysno::clock_getres => cpu_time::clock_getres(worker, call),
         Sysno::getrusage => cpu_time::getrusage(worker, call),
@@ -183,10 +183,17 @@ fn answer(worker: &mut Worker, call: &mut Frame) -> Outcome {
         | Sysno::tee
         | Sysno::vmsplice
         | Sysno::sendfile => io::begin(worker, call, number),
-        Sysno::open | Sysno::openat => match identity::open(worker, call, number) {
+        Sysno::open | Sysno::openat => match proc_files::open(worker, call, number) {
             Outcome::Pass => io::begin(worker, call, number),
             answered => answered,
         },
+        Sysno::stat | Sysno::lstat | Sysno::access | Sysno::readlink => {
+            proc_files::look_at(worker, call, number, false)
+        }
+        Sysno::newfstatat | Sysno::faccessat | Sysno::faccessat2 | Sysno::readlinkat | Sysno::statx => {
+            proc_files::look_at(worker, call, number, true)
+        }
+        Sysno::getdents64 => proc_files::list(worker, call),
         Sysno::io_uring_setup => io::ring::setup(worker, call),
         Sysno::getrandom => Outcome::Done(io::disk::random(call.arguments())),
         Sysno::wait4 | Sysno::waitid => child::wait(worker, call, number),
@@ -218,10 +225,7 @@ fn answer(worker: &mut Worker, call: &mut Frame) -> Outcome {
         | Sysno::setfsgid
         | Sysno::capset
         | Sysno::unshare
-        | Sysno::setns => {
-            pool::retire(worker);
-            Outcome::Pass
-        }
+        | Sysno::setns => identity::change_ids(worker, number),
         Sysno::fork | Sysno::vfork => process::fork(worker, call, number),
         Sysno::execve | Sysno::execveat => process::exec(worker, call),
         Sysno::exit_group => process::exit_group(worker),
@@ -233,6 +237,7 @@ fn answer(worker: &mut Worker, call: &mut Frame) -> Outcome {
 pub fn time_out(worker: &mut Worker, id: TaskId, now: u64) {
     match worker.tasks[id].wait {
         Wait::Futex => futex::time_out(worker, id),
+        Wait::Several => several_futexes::time_out(worker, id),
         Wait::Sleep => time::wake_sleeper(worker, id, now),
         Wait::Poll => poll::time_out(worker, id),
         Wait::File => io::time_out(worker, id),
@@ -249,6 +254,7 @@ pub fn withdraw(worker: &mut Worker, id: TaskId) {
     worker.timers.remove(id);
     match worker.tasks[id].wait {
         Wait::Futex => futex::withdraw(worker, id),
+        Wait::Several => several_futexes::withdraw(worker, id),
         Wait::Poll => poll::withdraw(worker, id),
         Wait::File => {
             io::withdraw(worker, id);

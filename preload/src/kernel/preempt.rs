@@ -42,6 +42,7 @@ pub struct Preemption {
     timer: Option<i32>,
     armed: bool,
     forbidden: bool,
+    rules: bool,
     quiet: u32,
     /// Switches that there had been at the last tick.
     at_last_tick: u64,
@@ -57,6 +58,7 @@ impl Preemption {
             timer: None,
             armed: false,
             forbidden: false,
+            rules: false,
             quiet: 0,
             at_last_tick: 0,
             last_slice: 0u64.wrapping_sub(1 << 32),
@@ -65,9 +67,15 @@ impl Preemption {
         }
     }
 
-    /// Tasks switch only where they block, from now on: spawn rules are in force.
+    /// Tasks switch only where they block, from now on.
     pub fn forbid(&mut self) {
         self.forbidden = true;
+    }
+
+    /// Spawn rules are in force, which forbid it as well.
+    pub fn obey_rules(&mut self) {
+        self.forbidden = true;
+        self.rules = true;
     }
 
     /// Stops the slices until there is another task.
@@ -79,9 +87,9 @@ impl Preemption {
         }
     }
 
-    /// Whether tasks switch only where they block: spawn rules are in force.
-    pub fn is_forbidden(&self) -> bool {
-        self.forbidden
+    /// Whether spawn rules are in force.
+    pub fn has_rules(&self) -> bool {
+        self.rules
     }
 
     /// Whether a task that gives way where it need not is back soon: no task has had a whole slice for a while, and
@@ -164,6 +172,6 @@ impl Preemption {
 
     /// In the child of a fork there is no timer.
     pub fn forget(&mut self) {
-        *self = Preemption { forbidden: self.forbidden, ..Preemption::new() };
+        *self = Preemption { forbidden: self.forbidden, rules: self.rules, ..Preemption::new() };
     }
 }

@@ -1,25 +1,219 @@
 //! Priority-inheritance futexes (FUTEX_LOCK_PI and its kin, kernel/futex/pi.c): the lock word holds its owner's thread id, and an
-//! unlock with waiters hands the lock over. Nobody's priority is raised: tasks run in turn, and a lock's owner is never
-//! kept waiting by a task of lower priority.
+//! unlock with waiters hands the lock over, to the one of highest priority that has waited longest. While a task waits,
+//! the lock's owner has at least its real-time priority.
+//!
+//! A lock shared with another process may be owned by a thread there, of which nothing is known here. It is then waited
+//! for like any shared futex, and tried again when its word has changed.
 
-use super::{Outcome, error, futex};
+use super::{Outcome, error, futex, scheduling, shared_futex};
 use crate::arch::Frame;
 use crate::arch::x86_64::user_memory as user;
-use crate::sched::task::{TaskId, Wait};
+use crate::raw;
+use crate::sched::task::{State, TaskId, Wait};
 use crate::sched::worker::Worker;
-use linux_raw_sys::general::{FUTEX_BITSET_MATCH_ANY, FUTEX_OWNER_DIED, FUTEX_TID_MASK, FUTEX_WAITERS};
-use syscalls::Errno;
+use linux_raw_sys::general::{
+    FUTEX_BITSET_MATCH_ANY, FUTEX_CLOCK_REALTIME, FUTEX_LOCK_PI, FUTEX_LOCK_PI2, FUTEX_OWNER_DIED, FUTEX_PRIVATE_FLAG,
+    FUTEX_TID_MASK, FUTEX_WAITERS, FUTEX_WAKE,
+};
+use syscalls::{Errno, Sysno};
+
+/// How far a priority is lent on, from owner to owner.
+const LONGEST_CHAIN: usize = 64;
+
+/// Bits that a waiter for `FUTEX_WAIT_REQUEUE_PI` listens to: a plain wake-up does not take it.
+const NO_PLAIN_WAKE: u32 = 0;
+
+/// What came of an attempt to take a lock.
+enum Taken {
+    Yes,
+    /// It has this owner in this process.
+    Owned(TaskId),
+    /// Its owner is elsewhere; the word as it is now.
+    Elsewhere(u32),
+}
 
 /// FUTEX_LOCK_PI (a time limit on CLOCK_REALTIME) and FUTEX_LOCK_PI2. EDEADLK if the caller has the lock, ESRCH if its
-/// owner is no thread of this process.
-pub fn lock(worker: &mut Worker, call: &mut Frame, address: usize, timeout: usize) -> Outcome {
+/// owner is no thread of this process and the lock not shared.
+pub fn lock(worker: &mut Worker, call: &mut Frame, address: usize, timeout: usize, shared: bool) -> Outcome {
     let deadline = match futex::deadline(worker, call, timeout) {
         Ok(deadline) => deadline,
         Err(errno) => return Outcome::Done(error(errno)),
     };
-    match acquire(worker, address, true) {
-        Ok(true) => return Outcome::Done(0),
-        Ok(false) => {}
+    let id = worker.current;
+    let taken = match acquire(worker, id, address, true, shared) {
+        Ok(Taken::Yes) => return Outcome::Done(0),
+        Ok(taken) => taken,
+        Err(errno) => return Outcome::Done(error(errno)),
+    };
+    if shared && worker.shared_waiters.try_reserve(1).is_err() {
+        return Outcome::Done(error(Errno::ENOMEM));
+    }
+    if let Some(deadline) = deadline {
+        if worker.timers.insert(id, deadline).is_err() {
+            return Outcome::Done(error(Errno::ENOMEM));
+        }
+        worker.tasks[id].deadline = deadline.max(1);
+    }
+    call.answer(futex::WOKEN);
+    worker.park(call, Wait::Futex);
+    worker.stats.parks_futex += 1;
+    stand(worker, id, address, &taken);
+    Outcome::Switch
+}
+
+/// Puts a parked task into the queue of the lock at `address`.
+fn stand(worker: &mut Worker, id: TaskId, address: usize, taken: &Taken) {
+    worker.parking.enter(&mut worker.tasks, id, address as u64, FUTEX_BITSET_MATCH_ANY);
+    match *taken {
+        Taken::Owned(owner) => lend(worker, owner, worker.tasks[id].priority),
+        Taken::Elsewhere(word) => shared_futex::enter(worker, id, word),
+        Taken::Yes => {}
+    }
+}
+
+/// The owner of a lock gets at least the priority of one who waits for it, and so does the owner of a lock that it waits
+/// for itself.
+fn lend(worker: &mut Worker, owner: TaskId, priority: u8) {
+    let mut id = owner;
+    for _ in 0..LONGEST_CHAIN {
+        if worker.tasks[id].priority >= priority {
+            return;
+        }
+        scheduling::set_priority(worker, id, priority);
+        if worker.tasks[id].wait != Wait::Futex || !is_lock(worker, id) {
+            return;
+        }
+        let word = user::load_u32(worker.tasks[id].key as usize).unwrap_or(0);
+        let Some(next) = worker.tasks.by_tid((word & FUTEX_TID_MASK) as i32) else { return };
+        id = next;
+    }
+}
+
+/// Whether a parked task's call is a wait for a lock of this kind.
+pub fn is_lock(worker: &mut Worker, id: TaskId) -> bool {
+    if worker.tasks[id].state != State::Parked {
+        return false;
+    }
+    let frame = worker.frame_of(id);
+    let command = frame.rsi as u32 & !(FUTEX_PRIVATE_FLAG | FUTEX_CLOCK_REALTIME);
+    frame.number() == Sysno::futex as u32 && matches!(command, FUTEX_LOCK_PI | FUTEX_LOCK_PI2)
+}
+
+/// The turn of a task has come whose lock was owned elsewhere: whether it has the lock now, and goes on.
+pub fn retry(worker: &mut Worker, id: TaskId) -> bool {
+    let [address, _, _, timeout, ..] = worker.frame_of(id).arguments();
+    let result = match acquire(worker, id, address, true, true) {
+        Ok(Taken::Yes) => {
+            // Others may wait elsewhere.
+            let marked = user::load_u32(address)
+                .and_then(|word| user::compare_exchange_u32(address, word, word | FUTEX_WAITERS));
+            marked.map_or_else(error, |_| futex::WOKEN)
+        }
+        Ok(taken) => {
+            let call: *const Frame = worker.frame_of(id);
+            // SAFETY: a parked task's frame lies untouched on its stack.
+            let deadline = futex::deadline(worker, unsafe { &*call }, timeout).ok().flatten();
+            if let Some(deadline) = deadline
+                && worker.timers.insert(id, deadline).is_ok()
+            {
+                worker.tasks[id].deadline = deadline.max(1);
+            }
+            worker.tasks[id].state = State::Parked;
+            stand(worker, id, address, &taken);
+            return false;
+        }
+        Err(errno) => error(errno),
+    };
+    worker.frame_of(id).answer(result);
+    worker.tasks[id].wait = Wait::Nothing;
+    true
+}
+
+/// FUTEX_TRYLOCK_PI. EAGAIN if another thread has the lock.
+pub fn try_lock(worker: &mut Worker, address: usize, shared: bool) -> Outcome {
+    let current = worker.current;
+    Outcome::Done(match acquire(worker, current, address, false, shared) {
+        Ok(Taken::Yes) => 0,
+        Ok(_) => error(Errno::EAGAIN),
+        Err(errno) => error(errno),
+    })
+}
+
+/// Takes the lock for task `id` if it is free; otherwise marks it as waited for, if `announce` is set.
+fn acquire(worker: &Worker, id: TaskId, address: usize, announce: bool, shared: bool) -> Result<Taken, Errno> {
+    let own = worker.tasks[id].tid;
+    loop {
+        let word = user::load_u32(address)?;
+        let tid = word & FUTEX_TID_MASK;
+        if tid == own {
+            return Err(Errno::EDEADLK);
+        }
+        let owner = worker.tasks.by_tid(tid as i32);
+        if tid != 0 && owner.is_none() && !shared {
+            return Err(Errno::ESRCH);
+        }
+        let new = if tid == 0 { own | word & (FUTEX_OWNER_DIED | FUTEX_WAITERS) } else { word | FUTEX_WAITERS };
+        if (tid == 0 || announce) && user::compare_exchange_u32(address, word, new)? != word {
+            continue;
+        }
+        return Ok(match owner {
+            _ if tid == 0 => Taken::Yes,
+            Some(owner) => Taken::Owned(owner),
+            None => Taken::Elsewhere(new),
+        });
+    }
+}
+
+/// FUTEX_UNLOCK_PI. EPERM if the caller does not have the lock.
+pub fn unlock(worker: &mut Worker, address: usize, shared: bool) -> Outcome {
+    let current = worker.current;
+    let own = worker.tasks[current].tid;
+    let done = match user::load_u32(address) {
+        Err(errno) => Err(errno),
+        Ok(word) if word & FUTEX_TID_MASK != own => Err(Errno::EPERM),
+        Ok(_) => hand_over(worker, address, 0, shared),
+    };
+    let priority = scheduling::own_priority(worker, current);
+    scheduling::set_priority(worker, current, priority);
+    Outcome::Done(done.map_or_else(error, |()| 0))
+}
+
+/// Gives the lock at `address` to its first waiter, or frees it; `mark` is added to the word (FUTEX_OWNER_DIED).
+pub fn hand_over(worker: &mut Worker, address: usize, mark: u32, shared: bool) -> Result<(), Errno> {
+    let next: Option<TaskId> = worker.parking.take(&mut worker.tasks, address as u64, FUTEX_BITSET_MATCH_ANY);
+    let Some(id) = next else {
+        user::write(address, &mark)?;
+        if shared {
+            // SAFETY: a wake-up writes nothing.
+            unsafe { raw::call(Sysno::futex as u32, [address, FUTEX_WAKE as usize, 1, 0, 0, 0]) };
+        }
+        return Ok(());
+    };
+    let more = shared || worker.parking.has_waiter(&worker.tasks, address as u64);
+    let new = worker.tasks[id].tid | mark | if more { FUTEX_WAITERS } else { 0 };
+    let written = user::write(address, &new);
+    if worker.tasks[id].is_shared_wait {
+        // It has the lock: no more to try for.
+        shared_futex::forget(worker, id);
+    }
+    futex::complete(worker, id);
+    written
+}
+
+/// FUTEX_WAIT_REQUEUE_PI: waits at the first address until `requeue` gives it the lock at the second, or a place in its
+/// queue. EINVAL if both are the same, EAGAIN if the first is not as expected.
+pub fn wait_requeue(worker: &mut Worker, call: &mut Frame, expected: u32) -> Outcome {
+    let [address, _, _, timeout, lock, _] = call.arguments();
+    let deadline = match futex::deadline(worker, call, timeout) {
+        Ok(deadline) => deadline,
+        Err(errno) => return Outcome::Done(error(errno)),
+    };
+    if address == lock || lock & 3 != 0 {
+        return Outcome::Done(error(Errno::EINVAL));
+    }
+    match user::load_u32(address) {
+        Ok(value) if value == expected => {}
+        Ok(_) => return Outcome::Done(error(Errno::EAGAIN)),
         Err(errno) => return Outcome::Done(error(errno)),
     }
     let id = worker.current;
@@ -29,71 +223,43 @@ pub fn lock(worker: &mut Worker, call: &mut Frame, address: usize, timeout: usiz
         }
         worker.tasks[id].deadline = deadline.max(1);
     }
-    worker.parking.enter(&mut worker.tasks, id, address as u64, FUTEX_BITSET_MATCH_ANY);
+    worker.parking.enter(&mut worker.tasks, id, address as u64, NO_PLAIN_WAKE);
     call.answer(futex::WOKEN);
     worker.park(call, Wait::Futex);
     worker.stats.parks_futex += 1;
     Outcome::Switch
 }
 
-/// FUTEX_TRYLOCK_PI. EAGAIN if another thread has the lock.
-pub fn try_lock(worker: &mut Worker, address: usize) -> Outcome {
-    match acquire(worker, address, false) {
-        Ok(true) => Outcome::Done(0),
-        Ok(false) => Outcome::Done(error(Errno::EAGAIN)),
-        Err(errno) => Outcome::Done(error(errno)),
+/// FUTEX_CMP_REQUEUE_PI: the first waiter gets the lock if that is free; it, if not, and up to so many others wait for it
+/// from now on. How many in all.
+pub fn requeue(worker: &mut Worker, call: &mut Frame) -> Outcome {
+    let [address, operation, wakes, moves, lock, expected] = call.arguments();
+    let shared = operation as u32 & FUTEX_PRIVATE_FLAG == 0 && !worker.arena.contains(lock, 4);
+    if wakes as i32 != 1 || (moves as i32) < 0 || address == lock || lock & 3 != 0 {
+        return Outcome::Done(error(Errno::EINVAL));
     }
-}
-
-/// Takes the lock if it is free; otherwise marks it as waited for, if `announce` is set. Whether it was taken.
-fn acquire(worker: &Worker, address: usize, announce: bool) -> Result<bool, Errno> {
-    let own = worker.tasks[worker.current].tid;
-    loop {
-        let word = user::load_u32(address)?;
-        let owner = word & FUTEX_TID_MASK;
-        if owner == own {
-            return Err(Errno::EDEADLK);
-        }
-        let is_free = owner == 0;
-        if !is_free && worker.tasks.by_tid(owner as i32).is_none() {
-            return Err(Errno::ESRCH);
-        }
-        let wanted = if is_free { own | word & (FUTEX_OWNER_DIED | FUTEX_WAITERS) } else { word | FUTEX_WAITERS };
-        if !is_free && !announce {
-            return Ok(false);
-        }
-        if user::compare_exchange_u32(address, word, wanted)? == word {
-            return Ok(is_free);
-        }
-    }
-}
-
-/// FUTEX_UNLOCK_PI. EPERM if the caller does not have the lock.
-pub fn unlock(worker: &mut Worker, address: usize) -> Outcome {
-    let own = worker.tasks[worker.current].tid;
     match user::load_u32(address) {
-        Err(errno) => Outcome::Done(error(errno)),
-        Ok(word) if word & FUTEX_TID_MASK != own => Outcome::Done(error(Errno::EPERM)),
-        Ok(_) => match hand_over(worker, address, 0) {
-            Ok(()) => Outcome::Done(0),
-            Err(errno) => Outcome::Done(error(errno)),
-        },
+        Ok(value) if value == expected as u32 => {}
+        Ok(_) => return Outcome::Done(error(Errno::EAGAIN)),
+        Err(errno) => return Outcome::Done(error(errno)),
     }
-}
-
-/// Gives the lock at `address` to its first waiter, or frees it; `mark` is added to the word (FUTEX_OWNER_DIED).
-pub fn hand_over(worker: &mut Worker, address: usize, mark: u32) -> Result<(), Errno> {
-    let next: Option<TaskId> = worker.parking.take(&mut worker.tasks, address as u64, FUTEX_BITSET_MATCH_ANY);
-    let new = match next {
-        None => mark,
-        Some(id) => {
-            let more = worker.parking.has_waiter(&worker.tasks, address as u64);
-            worker.tasks[id].tid | mark | if more { FUTEX_WAITERS } else { 0 }
+    let mut count = 0;
+    while count <= moves as i32 as isize {
+        let Some(id) = worker.parking.first(&worker.tasks, address as u64) else { break };
+        let waits_for = worker.frame_of(id).arguments()[4];
+        let taken = if waits_for == lock { acquire(worker, id, lock, true, shared) } else { Err(Errno::EINVAL) };
+        let taken = match taken {
+            Ok(taken) => taken,
+            Err(errno) if count == 0 => return Outcome::Done(error(errno)),
+            Err(_) => break,
+        };
+        worker.parking.leave(&mut worker.tasks, id);
+        if let Taken::Yes = taken {
+            futex::complete(worker, id);
+        } else {
+            stand(worker, id, lock, &taken);
         }
-    };
-    let written = user::write(address, &new);
-    if let Some(id) = next {
-        futex::complete(worker, id);
+        count += 1;
     }
-    written
+    Outcome::Done(count)
 }

@@ -1,6 +1,6 @@
 //! Calls that concern the whole process: fork, vfork, clone of a process, exec, exit_group.
 
-use super::{Outcome, cpu_time, descriptors, pool, signal};
+use super::{Outcome, cpu_time, descriptors, pool, signal, thread};
 use crate::arch::Frame;
 use crate::arch::x86_64::gate;
 use crate::kernel::thread::Request;
@@ -78,6 +78,7 @@ fn become_child(worker: &mut Worker) {
     // SAFETY: the name ends with a zero byte.
     unsafe { raw::call(Sysno::prctl as u32, [PR_SET_NAME as usize, name.as_ptr() as usize, 0, 0, 0, 0]) };
     worker.pid = raw::getpid();
+    worker.tasks.number_for(worker.pid);
     gate::set_kernel_thread(raw::gettid());
     let task = &mut worker.tasks[current];
     task.tid = worker.pid as u32;
@@ -120,6 +121,7 @@ pub fn exec(worker: &mut Worker, call: &mut Frame) -> Outcome {
 
 /// exit_group(2): the last words.
 pub fn exit_group(worker: &mut Worker) -> Outcome {
+    thread::release_all_robust_locks(worker);
     ending(worker);
     Outcome::Pass
 }

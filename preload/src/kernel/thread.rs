@@ -9,7 +9,7 @@ use crate::arch::x86_64::frame::RED_ZONE;
 use crate::arch::x86_64::user_memory as user;
 use crate::kernel::{priority_inheritance, process, scheduling};
 use crate::raw;
-use crate::sched::task::{Extra, FIRST_TID};
+use crate::sched::task::{Extra, FIRST_TID, TaskId};
 use crate::sched::worker::Worker;
 use crate::spawn;
 use alloc::boxed::Box;
@@ -113,7 +113,7 @@ fn start(worker: &mut Worker, call: &Frame, request: &Request) -> Result<usize, 
         task.priority = inherited.scheduling.map_or(0, |(_, priority)| priority as u8);
         task.extra = Some(inherited);
     }
-    if worker.preemption.is_forbidden() {
+    if worker.preemption.has_rules() {
         // With spawn rules a call begins when it is made (`time::TO_NEWEST`).
         worker.run_queue.push_front(&mut worker.tasks, id);
     } else {
@@ -146,7 +146,7 @@ pub fn exit(worker: &mut Worker, call: &mut Frame) -> Outcome {
         let status = if worker.tasks[id].tid < FIRST_TID { call.rdi as i32 } else { worker.main_status };
         raw::exit_group(status);
     }
-    release_robust_locks(worker);
+    release_robust_locks(worker, id);
     for word in spawn::call::abandon(worker.tasks[id].fs_base) {
         if word != 0 {
             futex::wake_local(worker, word, i32::MAX, FUTEX_BITSET_MATCH_ANY);
@@ -163,10 +163,19 @@ pub fn exit(worker: &mut Worker, call: &mut Frame) -> Outcome {
     Outcome::Switch
 }
 
-/// Marks the robust locks that the ending task holds as ownerless, and wakes a waiter of each (kernel/futex/core.c,
+/// The process ends: the robust locks of all tasks are given up. Of those of the first thread
+/// the kernel knows.
+pub fn release_all_robust_locks(worker: &mut Worker) {
+    for place in 0..worker.tasks.used() {
+        if worker.tasks.is_task(place) && worker.tasks[place].tid >= FIRST_TID {
+            release_robust_locks(worker, place);
+        }
+    }
+}
+
+/// Marks the robust locks that task `id`, which ends, holds as ownerless, and wakes a waiter of each (kernel/futex/core.c,
 /// exit_robust_list).
-fn release_robust_locks(worker: &mut Worker) {
-    let id = worker.current;
+fn release_robust_locks(worker: &mut Worker, id: TaskId) {
     let head = worker.tasks[id].robust_list as usize;
     let tid = worker.tasks[id].tid;
     if head == 0 {
@@ -195,7 +204,7 @@ fn release_robust_locks(worker: &mut Worker) {
 fn abandon(worker: &mut Worker, lock: usize, tid: u32, inherits_priority: bool) {
     if inherits_priority {
         if user::load_u32(lock).is_ok_and(|word| word & FUTEX_TID_MASK == tid) {
-            let _ = priority_inheritance::hand_over(worker, lock, FUTEX_OWNER_DIED);
+            let _ = priority_inheritance::hand_over(worker, lock, FUTEX_OWNER_DIED, true);
         }
         return;
     }

@@ -24,8 +24,8 @@ pub struct Stats {
     pub answered: u64,
     pub passed: u64,
     pub outlet: Outlet,
-    /// That a futex operation is left to the kernel has been said.
-    pub said_futex: bool,
+    /// That a thread changes what is the whole process's here has been said.
+    pub said_whole_process: bool,
     /// That a library loaded later could not be rewritten has been said.
     pub said_late: bool,
     /// That a thread stays the kernel's has been said.
@@ -49,7 +49,7 @@ impl Stats {
             answered: 0,
             passed: 0,
             outlet: Outlet::NONE,
-            said_futex: false,
+            said_whole_process: false,
             said_late: false,
             said_unguarded: false,
             said_clone: false,

@@ -2,7 +2,7 @@
 //! until another process touches a shared futex, or until a signal comes. If nothing of the kind can happen, the process is stuck, which is said once.
 
 use crate::arch::x86_64::gate::idle_call;
-use crate::kernel::{descriptors, futex, io, pool, signal};
+use crate::kernel::{descriptors, io, pool, shared_futex, signal};
 use crate::report::stuck;
 use crate::sched::clock::NS_PER_S;
 use crate::sched::worker::Worker;
@@ -54,10 +54,10 @@ impl Worker {
                 stuck::report(self);
             }
         } else if !waits_for_files {
-            futex::wait_shared(self, timeout);
+            shared_futex::wait(self, timeout);
         } else {
             if !self.shared_waiters.is_empty() {
-                futex::check_shared(self);
+                shared_futex::check(self);
             }
             if !self.shared_waiters.is_empty() || !self.descriptors.unwatchable.is_empty() || self.pool.has_line() {
                 timeout = Some(timeout.map_or(LOOK, |ns| ns.min(LOOK)));

@@ -185,6 +185,11 @@ impl Parking {
         true
     }
 
+    /// The first waiter of `key`.
+    pub fn first(&self, tasks: &Tasks, key: u64) -> Option<TaskId> {
+        self.head(tasks, key)
+    }
+
     /// Whether anyone waits for `key`.
     pub fn has_waiter(&self, tasks: &Tasks, key: u64) -> bool {
         self.head(tasks, key).is_some()

@@ -76,6 +76,8 @@ impl RealTime {
         class.head = tasks[id].next;
         tasks[id].next = NONE;
         self.count -= 1;
+        // None of the others was ready.
+        self.is_throttled = false;
         Some(id)
     }
 

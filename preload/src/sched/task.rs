@@ -17,9 +17,22 @@ pub type TaskId = u32;
 /// No task.
 pub const NONE: TaskId = u32::MAX;
 
-/// The lowest thread id that a task is given: above PID_MAX_LIMIT (4,194,304), so that no kernel thread can have it,
-/// and small enough for the 30 bits that a futex word has for an owner (include/linux/threads.h, linux/futex.h).
+/// The lowest thread id that a task is given: above PID_MAX_LIMIT (4,194,304), so that no kernel thread can have it.
 pub const FIRST_TID: u32 = 4_194_305;
+
+/// How many ids there are: a futex word has 30 bits for its owner, and the clock of a thread 28 (linux/futex.h,
+/// linux/posix-timers.h).
+const TIDS: u32 = (1 << 28) - FIRST_TID - 1;
+
+/// Ids that are one process's alone. Processes that share locks must not take each other's threads for their own.
+const TIDS_OF_PROCESS: u32 = 62;
+
+/// The first id of process `pid`, less `FIRST_TID`. Neighbours in pid, which are most often those that share locks, lie
+/// far apart, so that they meet only if both have very many threads. (Multiplying by an odd number permutes.)
+fn offset_of_process(pid: i32) -> u32 {
+    const PIDS: u32 = 1 << 22;
+    ((pid as u32).wrapping_mul(0x9e37_79b1) & (PIDS - 1)) * TIDS_OF_PROCESS
+}
 
 /// What a task is doing.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -32,6 +45,8 @@ pub enum State {
     Running,
     /// Parked; `Wait` says for what.
     Parked,
+    /// No task, but one futex of several that a task waits for (`kernel::several_futexes`).
+    Part,
 }
 
 /// What a parked task waits for, and so how its call is completed.
@@ -41,6 +56,8 @@ pub enum Wait {
     Nothing,
     /// A futex, whose address is `Task::key`.
     Futex,
+    /// Several futexes; `Task::key` is the first of their records.
+    Several,
     /// The end of a sleep.
     Sleep,
     /// poll(2) or select(2).
@@ -155,6 +172,8 @@ pub struct Tasks {
     /// Records that were ever used.
     used: u32,
     free: TaskId,
+    /// Where this process's ids begin, less `FIRST_TID`.
+    offset: u32,
     /// Live tasks, main included.
     pub live: u32,
 }
@@ -162,7 +181,7 @@ pub struct Tasks {
 impl Tasks {
     /// No room yet: `reserve` comes first.
     pub const fn new() -> Tasks {
-        Tasks { base: core::ptr::null_mut(), capacity: 0, used: 0, free: NONE, live: 0 }
+        Tasks { base: core::ptr::null_mut(), capacity: 0, used: 0, free: NONE, offset: 0, live: 0 }
     }
 
     /// Reserves addresses for as many records as the process may have (four million; fewer under a memory limit).
@@ -189,6 +208,11 @@ impl Tasks {
                 Err(_) => capacity /= 4,
             }
         }
+    }
+
+    /// Tasks made from now on have ids of process `pid`.
+    pub fn number_for(&mut self, pid: i32) {
+        self.offset = offset_of_process(pid);
     }
 
     /// A new record, all zero but for its id. EAGAIN if all are in use.
@@ -229,13 +253,27 @@ impl Tasks {
             robust_list: 0,
             deadline: 0,
             sleep_clock: 0,
-            tid: FIRST_TID + id,
+            tid: FIRST_TID + (self.offset + id) % TIDS,
             extra: None,
         };
         // SAFETY: `id` is below the reserved capacity; the record holds nothing that needs dropping (release took it).
         unsafe { self.base.add(id as usize).write(blank) };
         self.live += 1;
         Ok(id)
+    }
+
+    /// A record for one futex of several (`State::Part`), which is no task. EAGAIN as for `allocate`.
+    pub fn allocate_part(&mut self, worker: *mut Worker) -> Result<TaskId, Errno> {
+        let id = self.allocate(worker)?;
+        self[id].state = State::Part;
+        self.live -= 1;
+        Ok(id)
+    }
+
+    /// Gives such a record back.
+    pub fn release_part(&mut self, id: TaskId) {
+        self.live += 1;
+        self.release(id);
     }
 
     /// Gives a record back.
@@ -254,11 +292,12 @@ impl Tasks {
         if tid <= 0 {
             return None;
         }
-        let guess = (tid as u32).wrapping_sub(FIRST_TID);
-        if guess < self.used && self[guess].state != State::Free && self[guess].tid == tid as u32 {
+        let place = (tid as u32).wrapping_sub(FIRST_TID);
+        let guess = if place >= self.offset { place - self.offset } else { place.wrapping_add(TIDS - self.offset) };
+        if guess < self.used && self.is_task(guess) && self[guess].tid == tid as u32 {
             return Some(guess);
         }
-        (self.used > 0 && self[0].state != State::Free && self[0].tid == tid as u32)
+        (self.used > 0 && self.is_task(0) && self[0].tid == tid as u32)
             .then_some(0)
             .or_else(|| self.odd_one(tid as u32))
     }
@@ -270,7 +309,17 @@ impl Tasks {
 
     /// The ids of all live tasks.
     pub fn iter(&self) -> impl Iterator<Item = TaskId> + '_ {
-        (0..self.used).filter(|&id| self[id].state != State::Free)
+        (0..self.used).filter(|&id| self.is_task(id))
+    }
+
+    /// Records lie below this.
+    pub fn used(&self) -> TaskId {
+        self.used
+    }
+
+    /// Whether there is such a task.
+    pub fn is_task(&self, id: TaskId) -> bool {
+        !matches!(self[id].state, State::Free | State::Part)
     }
 
     /// The record's address, for the thread-local word that the gate reads.
@@ -308,6 +357,26 @@ mod tests {
     #[test]
     fn a_record_is_small() {
         assert!(size_of::<Task>() <= 128, "{}", size_of::<Task>());
+    }
+
+    #[test]
+    fn processes_have_ids_of_their_own() {
+        let mut firsts: Vec<u32> = (1..100_000).map(offset_of_process).collect();
+        firsts.sort_unstable();
+        assert!(firsts.windows(2).all(|pair| pair[1] - pair[0] >= TIDS_OF_PROCESS));
+        assert!(firsts[firsts.len() - 1] + TIDS_OF_PROCESS < TIDS);
+        assert!(offset_of_process(1000).abs_diff(offset_of_process(1001)) > 10_000_000);
+    }
+
+    #[test]
+    fn ids_that_wrap_around_are_found() {
+        let mut tasks = Tasks::new();
+        tasks.reserve().unwrap();
+        tasks.offset = TIDS - 2;
+        for _ in 0..5 {
+            let id = tasks.allocate(core::ptr::null_mut()).unwrap();
+            assert_eq!(tasks.by_tid(tasks[id].tid as i32), Some(id));
+        }
     }
 
     #[test]

@@ -7,11 +7,11 @@ use crate::config::Config;
 use crate::kernel;
 use crate::kernel::child::Children;
 use crate::kernel::cpu_time::CpuTime;
-use crate::kernel::identity::OpenNames;
 use crate::kernel::io::ring::ProgramRings;
 use crate::kernel::io::together::Together;
 use crate::kernel::memory::Discards;
 use crate::kernel::pool::Pool;
+use crate::kernel::proc_files::ProcFiles;
 use crate::kernel::signal::Signals;
 use crate::kernel::signal::descriptor::SignalFiles;
 use crate::kernel::watched::Watchdog;
@@ -71,7 +71,7 @@ pub struct Worker {
     /// Time stamp counter at the last look around.
     looked_at: u64,
     pub shared_waiters: Vec<TaskId>,
-    pub open_names: OpenNames,
+    pub proc_files: ProcFiles,
     pub directed_timers: crate::kernel::timer::Timers,
     pub config: Config,
     pub preemption: crate::kernel::preempt::Preemption,
@@ -83,6 +83,8 @@ pub struct Worker {
     pub main_status: i32,
     /// System calls are rewritten, and enter the gate.
     pub is_awake: bool,
+    /// Calls like setuid(2) that the C library has its threads make.
+    pub expected_id_changes: u32,
     /// That all tasks are stuck has been said.
     pub said_stuck: bool,
 }
@@ -123,7 +125,7 @@ pub static WORKER: WorkerCell = WorkerCell(UnsafeCell::new(Worker {
     watchdog: Watchdog::new(),
     looked_at: 0,
     shared_waiters: Vec::new(),
-    open_names: OpenNames::new(),
+    proc_files: ProcFiles::new(),
     directed_timers: crate::kernel::timer::Timers::new(),
     config: Config::DEFAULT,
     preemption: crate::kernel::preempt::Preemption::new(),
@@ -131,6 +133,7 @@ pub static WORKER: WorkerCell = WorkerCell(UnsafeCell::new(Worker {
     pid: 0,
     main_status: 0,
     is_awake: false,
+    expected_id_changes: 0,
     said_stuck: false,
 }));
 
@@ -278,7 +281,7 @@ impl Worker {
             crate::kernel::io::look(self);
         }
         if !self.shared_waiters.is_empty() {
-            crate::kernel::futex::check_shared(self);
+            crate::kernel::shared_futex::check(self);
         }
     }
 

@@ -180,8 +180,10 @@ fn make_retry(worker: &mut Worker, id: TaskId) {
 /// The turn of a task that was told to try again has come; whether its call is over, so that it goes on.
 pub fn retry(worker: &mut Worker, id: TaskId) -> bool {
     worker.tasks[id].retries = false;
-    if worker.tasks[id].wait == Wait::Poll {
-        return super::poll::retry(worker, id);
+    match worker.tasks[id].wait {
+        Wait::Poll => return super::poll::retry(worker, id),
+        Wait::Futex => return super::priority_inheritance::retry(worker, id),
+        _ => {}
     }
     let frame = worker.frame_of(id);
     let arguments = frame.arguments();

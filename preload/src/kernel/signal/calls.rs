@@ -11,7 +11,7 @@ use crate::arch::x86_64::gate;
 use crate::arch::x86_64::user_memory as user;
 use crate::arch::{Frame, Resume};
 use crate::kernel::signal::arrival::arrive;
-use crate::kernel::{Outcome, error, preempt, time, timer};
+use crate::kernel::{Outcome, error, identity, preempt, time, timer};
 use crate::raw;
 use crate::sched::task::{TaskId, Wait};
 use crate::sched::worker::Worker;
@@ -257,6 +257,7 @@ pub fn thread_kill(worker: &mut Worker, call: &mut Frame, number: Sysno) -> Outc
     if signal == 0 {
         return Outcome::Done(0);
     }
+    identity::signal_is_sent(worker, signal as usize);
     // SAFETY: getuid takes no arguments; kill sends this process a signal that no handler can see.
     unsafe {
         if (bit(SIGKILL) | bit(SIGSTOP)) & bit(signal as u32) != 0 {

@@ -1,0 +1,182 @@
+//! What the files of `/proc/self/task/TID` say of a task: the kernel's own text about the worker's thread, with the values
+//! that the task has put in their places (proc_pid_stat(5), proc_pid_status(5)).
+
+use crate::kernel::{cpu_time, signal};
+use crate::raw;
+use crate::sched::task::{State, TaskId};
+use crate::sched::worker::Worker;
+use alloc::vec::Vec;
+use core::fmt::Write;
+use linux_raw_sys::general::AT_FDCWD;
+use syscalls::Sysno;
+
+/// Bytes of a directory entry without its name, and of the longest one (struct linux_dirent64).
+const ENTRY: usize = 19;
+const LONGEST_ENTRY: usize = 32;
+
+/// Clock ticks of proc_pid_stat(5), ns (USER_HZ is 100).
+const TICK: u64 = 10_000_000;
+
+/// Text that grows; what there is no memory for is lost.
+struct Text(Vec<u8>);
+
+impl Text {
+    fn add(&mut self, bytes: &[u8]) {
+        if self.0.try_reserve(bytes.len()).is_ok() {
+            self.0.extend_from_slice(bytes);
+        }
+    }
+}
+
+impl Write for Text {
+    fn write_str(&mut self, text: &str) -> core::fmt::Result {
+        self.add(text.as_bytes());
+        Ok(())
+    }
+}
+
+/// One entry of the list of threads, and its length: at `place` 0 and 1 the directory itself and its parent.
+pub fn entry(place: usize, tid: u32) -> ([u8; LONGEST_ENTRY], usize) {
+    const DIRECTORY: u8 = 4;
+    let mut digits = [0u8; 10];
+    let name: &[u8] = match place {
+        0 => b".",
+        1 => b"..",
+        _ => {
+            let (mut rest, mut begin) = (tid, digits.len());
+            while rest > 0 {
+                begin -= 1;
+                digits[begin] = b'0' + (rest % 10) as u8;
+                rest /= 10;
+            }
+            &digits[begin..]
+        }
+    };
+    let length = (ENTRY + name.len() + 1).next_multiple_of(8);
+    let mut entry = [0; LONGEST_ENTRY];
+    entry[..8].copy_from_slice(&(u64::from(tid) + 1).to_ne_bytes());
+    entry[8..16].copy_from_slice(&(place as u64 + 1).to_ne_bytes());
+    entry[16..18].copy_from_slice(&(length as u16).to_ne_bytes());
+    entry[18] = DIRECTORY;
+    entry[ENTRY..ENTRY + name.len()].copy_from_slice(name);
+    (entry, length)
+}
+
+/// `comm`.
+pub fn name(worker: &mut Worker, id: TaskId) -> Option<Vec<u8>> {
+    let mut text = Text(Vec::new());
+    text.add(worker.name_of(id));
+    text.add(b"\n");
+    Some(text.0)
+}
+
+/// The kernel's text about the worker's thread, or the process.
+fn of_kernel(path: &core::ffi::CStr) -> Option<Vec<u8>> {
+    const STEP: usize = 4096;
+    // SAFETY: a C string.
+    let fd = unsafe { raw::call(Sysno::openat as u32, [AT_FDCWD as usize, path.as_ptr() as usize, 0, 0, 0, 0]) };
+    if fd < 0 {
+        return None;
+    }
+    let mut text = Vec::new();
+    loop {
+        let length = text.len();
+        if text.try_reserve(STEP).is_err() {
+            break;
+        }
+        text.resize(length + STEP, 0);
+        let arguments = [fd as usize, text[length..].as_mut_ptr() as usize, STEP, 0, 0, 0];
+        // SAFETY: writes to the part that was just added.
+        let got = unsafe { raw::call(Sysno::read as u32, arguments) };
+        text.truncate(length + got.max(0) as usize);
+        if got <= 0 {
+            break;
+        }
+    }
+    // SAFETY: opened above.
+    unsafe { raw::call(Sysno::close as u32, [fd as usize, 0, 0, 0, 0, 0]) };
+    Some(text)
+}
+
+fn letter(worker: &Worker, id: TaskId) -> char {
+    if worker.tasks[id].state == State::Parked { 'S' } else { 'R' }
+}
+
+/// `stat`; of the process, with the number of its threads, if no task is given.
+pub fn stat(worker: &mut Worker, task: Option<TaskId>) -> Option<Vec<u8>> {
+    const FIRST_AFTER_NAME: usize = 3;
+    let kernel = of_kernel(if task.is_some() { c"/proc/thread-self/stat" } else { c"/proc/self/stat" })?;
+    let close = kernel.iter().rposition(|&byte| byte == b')')?;
+    let mut text = Text(Vec::new());
+    match task {
+        Some(id) => {
+            let _ = write!(text, "{} (", worker.tasks[id].tid);
+            text.add(worker.name_of(id));
+        }
+        None => text.add(&kernel[..close]),
+    }
+    text.add(b")");
+    let rest = kernel[close + 1..].strip_suffix(b"\n").unwrap_or(&kernel[close + 1..]);
+    for (index, value) in rest.split(|&byte| byte == b' ').filter(|value| !value.is_empty()).enumerate() {
+        let _ = match (index + FIRST_AFTER_NAME, task) {
+            (3, Some(id)) => write!(text, " {}", letter(worker, id)),
+            (14, Some(id)) => write!(text, " {}", cpu_time::known(worker, id) / TICK),
+            (15, Some(_)) => write!(text, " 0"),
+            (20, _) => write!(text, " {}", worker.tasks.live),
+            _ => {
+                text.add(b" ");
+                text.add(value);
+                Ok(())
+            }
+        };
+    }
+    text.add(b"\n");
+    Some(text.0)
+}
+
+/// `status`; of the process, with the number of its threads, if no task is given.
+pub fn status(worker: &mut Worker, task: Option<TaskId>) -> Option<Vec<u8>> {
+    let kernel = of_kernel(if task.is_some() { c"/proc/thread-self/status" } else { c"/proc/self/status" })?;
+    let mut text = Text(Vec::new());
+    for line in kernel.split_inclusive(|&byte| byte == b'\n') {
+        let end = line.iter().position(|&byte| byte == b':').unwrap_or(line.len());
+        let (key, live) = (&line[..end], worker.tasks.live);
+        let _ = match (key, task) {
+            (b"Threads", _) => writeln!(text, "Threads:\t{live}"),
+            (b"Name", Some(id)) => {
+                text.add(b"Name:\t");
+                text.add(worker.name_of(id));
+                text.add(b"\n");
+                Ok(())
+            }
+            (b"State", Some(id)) if worker.tasks[id].state == State::Parked => writeln!(text, "State:\tS (sleeping)"),
+            (b"State", Some(_)) => writeln!(text, "State:\tR (running)"),
+            (b"Pid", Some(id)) => writeln!(text, "Pid:\t{}", worker.tasks[id].tid),
+            (b"NSpid", Some(id)) => writeln!(text, "NSpid:\t{}", worker.tasks[id].tid),
+            (b"SigBlk", Some(id)) => writeln!(text, "SigBlk:\t{:016x}", signal::mask_of(worker, id)),
+            (b"SigPnd", Some(id)) => {
+                let pending = worker.tasks[id].extra.as_ref().map_or(0, |extra| extra.pending.set);
+                writeln!(text, "SigPnd:\t{pending:016x}")
+            }
+            _ => {
+                text.add(line);
+                Ok(())
+            }
+        };
+    }
+    Some(text.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn entries_are_the_kernels_kind() {
+        let (dot, length) = entry(0, 0);
+        assert_eq!((length, dot[18], &dot[19..21]), (24, 4, &b".\0"[..]));
+        let (thread, length) = entry(5, 268_435_455);
+        assert_eq!((length, &thread[19..29]), (32, &b"268435455\0"[..]));
+        assert_eq!(u64::from_ne_bytes(thread[8..16].try_into().unwrap()), 6);
+    }
+}
