@@ -118,7 +118,7 @@ def ada(stage: Stage) -> None:
 
 
 def java(stage: Stage, option: str) -> None:
-    stage.client(["javac", "-d", stage.directory, PROGRAMS / "Collects.java"])
+    stage.client(["javac", "-d", stage.directory, PROGRAMS.parents[1] / "tests/programs/languages/Collects.java"])
     output(stage, "java", option, "-Xmx24m", "-XX:ActiveProcessorCount=4", "-cp", stage.directory, "Collects")
 
 

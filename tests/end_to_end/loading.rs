@@ -21,6 +21,17 @@ fn library_that_arrives_later_makes_its_own_system_calls() {
     Program::c("loading/dlopened_inline_syscalls").with_library("loading/plugin_inline_syscalls").same();
 }
 
+/// Its run-time's threads would be taken for the program's, and wait in system calls that are not rewritten.
+#[test]
+fn go_library_that_arrives_later_is_refused() {
+    let program = Program::c("loading/dlopened_after_a_thread").with_library("loading/plugin_go_note");
+    assert_eq!(program.natively().stdout, "loaded: 42\n");
+    let run = program.under_grivet();
+    assert_eq!((run.end, &run.stdout[..]), (End::Exited(0), "not loaded\n"), "{run:#?}");
+    let [report] = &run.reports[..] else { panic!("one line expected: {run:#?}") };
+    assert!(report.contains("written in Go") && report.contains("it is not loaded"), "{report}");
+}
+
 #[test]
 fn threads_made_outside_main() {
     Program::c("loading/thread_in_constructor").with_library("loading/plugin_constructor").same();

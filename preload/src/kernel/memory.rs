@@ -1,11 +1,11 @@
 //! mmap, mprotect, munmap, madvise: thread stacks come from the arena; all else goes to the kernel. Mappings of files are made
 //! here, because the loader makes them when it brings a new object, whose system calls must be found.
 
-use super::Outcome;
+use super::{Outcome, error};
 use crate::arch::Frame;
 use crate::raw;
 use crate::report::say;
-use crate::rewrite::late;
+use crate::rewrite::late::{self, Kept};
 use crate::sched::arena::StackArena;
 use crate::sched::worker::Worker;
 use alloc::vec::Vec;
@@ -13,7 +13,7 @@ use linux_raw_sys::general::{
     MADV_DONTNEED, MAP_ANONYMOUS, MAP_FIXED, MAP_FIXED_NOREPLACE, MAP_GROWSDOWN, MAP_PRIVATE, MAP_STACK, PROT_NONE,
     PROT_READ, PROT_WRITE,
 };
-use syscalls::Sysno;
+use syscalls::{Errno, Sysno};
 
 /// mmap(2).
 #[inline]
@@ -33,11 +33,20 @@ pub fn mmap(worker: &mut Worker, call: &mut Frame) -> Outcome {
     if answer > 0 {
         worker.program_rings.mapped(fd, answer as usize, offset);
     }
-    if let Ok(mapped) = raw::check(answer)
-        && let Some(Err(refused)) = late::mapped(mapped, length, protection, flags, fd, offset)
-        && !core::mem::replace(&mut worker.stats.said_late, true)
-    {
-        say!("a library loaded later cannot be rewritten ({refused}): its own system calls go to the kernel");
+    let Ok(mapped) = raw::check(answer) else { return Outcome::Done(answer) };
+    match late::mapped(mapped, length, protection, flags, fd, offset) {
+        Some(Err(Kept::Go)) => {
+            say!(
+                "a library written in Go, which schedules for itself, comes after the first thread: it is not loaded; \
+                 run the program with GRIVET=off"
+            );
+            // The dynamic linker takes down what it has mapped of the object, and dlopen(3) fails.
+            return Outcome::Done(error(Errno::ENOEXEC));
+        }
+        Some(Err(Kept::Refused(refused))) if !core::mem::replace(&mut worker.stats.said_late, true) => {
+            say!("a library loaded later cannot be rewritten ({refused}): its own system calls go to the kernel");
+        }
+        _ => {}
     }
     Outcome::Done(answer)
 }

@@ -18,7 +18,7 @@ use core::sync::atomic::{AtomicBool, Ordering};
 use linux_raw_sys::elf::{ELFCLASS, ELFMAG, EM_CURRENT, ET_DYN, Elf_Ehdr, Elf_Phdr, PF_X, PT_LOAD};
 use linux_raw_sys::general::{MAP_ANONYMOUS, MAP_DENYWRITE, MAP_PRIVATE, PROT_EXEC, PROT_READ};
 
-use super::object::Object;
+use super::object::{Object, is_go_code};
 use super::patch::{self, PatchedText};
 use super::stubs::Region;
 use super::{Refused, Rewriting, Summary, answered};
@@ -43,6 +43,13 @@ struct Arrival {
     stubs: Option<Region>,
 }
 
+/// Why an object that has come keeps its own system calls.
+pub enum Kept {
+    Refused(Refused),
+    /// It is Go code, whose run-time makes threads by pthread_create that wait in system calls of its own.
+    Go,
+}
+
 /// To be called after mmap(2) succeeded: `address` is what it returned, the rest are its arguments.
 /// Rewrites an object that this mapping completes. Returns what was done, or `None` if nothing was.
 pub fn mapped(
@@ -52,7 +59,7 @@ pub fn mapped(
     flags: u32,
     fd: i32,
     offset: usize,
-) -> Option<Result<Summary, Refused>> {
+) -> Option<Result<Summary, Kept>> {
     // The dynamic linker's mark: it keeps the files that programs map for themselves, which may be empty, from being read here.
     const LINKERS: u32 = MAP_PRIVATE | MAP_DENYWRITE;
     if fd < 0 || flags & MAP_ANONYMOUS != 0 || flags & LINKERS != LINKERS {
@@ -79,6 +86,11 @@ pub fn mapped(
     if !unsafe { arrivals[index].complete_by(address, protection) } {
         return None;
     }
+    // SAFETY: the headers were checked when the arrival began, and all segments are mapped.
+    if unsafe { is_go_code(arrivals[index].bias, headers_at(arrivals[index].span.start)) } {
+        arrivals.remove(index);
+        return Some(Err(Kept::Go));
+    }
     // SAFETY: all segments are mapped.
     match unsafe { rewrite(&arrivals[index]) } {
         Ok(Some((mut stubs, summary))) => {
@@ -92,7 +104,7 @@ pub fn mapped(
         }
         Err(refused) => {
             arrivals.remove(index);
-            Some(Err(refused))
+            Some(Err(Kept::Refused(refused)))
         }
     }
 }

@@ -98,13 +98,26 @@ pub fn vdso() -> Option<Object> {
 
 /// Whether any loaded object is Go code: the program itself, or a library made with cgo.
 pub fn has_go() -> bool {
-    all_loaded().iter().any(|loaded| {
-        let mut notes = loaded.headers.iter().filter(|header| header.p_type == PT_NOTE && header.p_flags & PF_R != 0);
-        notes.any(|header| {
-            let start = loaded.bias.wrapping_add(header.p_vaddr) as *const u8;
-            // SAFETY: the dynamic linker vouches that what the headers describe is mapped.
-            is_go(unsafe { slice::from_raw_parts(start, header.p_filesz) })
+    // SAFETY: the dynamic linker vouches that what the headers describe is mapped.
+    all_loaded().iter().any(|loaded| unsafe { is_go_code(loaded.bias, loaded.headers) })
+}
+
+/// Whether the object with these program headers, loaded `bias` above its link-time addresses, is Go code.
+///
+/// # Safety
+/// The segments that the headers describe are mapped.
+pub unsafe fn is_go_code(bias: usize, headers: &[Elf_Phdr]) -> bool {
+    let is_loaded = |note: &Elf_Phdr| {
+        headers.iter().any(|load| {
+            let offset = note.p_vaddr.checked_sub(load.p_vaddr);
+            load.p_type == PT_LOAD
+                && load.p_flags & PF_R != 0
+                && offset.and_then(|offset| offset.checked_add(note.p_filesz)).is_some_and(|end| end <= load.p_filesz)
         })
+    };
+    headers.iter().filter(|header| header.p_type == PT_NOTE && is_loaded(header)).any(|header| {
+        // SAFETY: it lies in a readable segment, which is mapped by the caller's word.
+        is_go(unsafe { slice::from_raw_parts(bias.wrapping_add(header.p_vaddr) as *const u8, header.p_filesz) })
     })
 }
 
@@ -170,10 +183,8 @@ impl Object {
             let holder = segments.iter().find(|segment| holds(segment, address))?;
             holder.bytes.get(address - holder.address as usize..)
         };
-        let go = headers.iter().filter(|header| header.p_type == PT_NOTE).any(|header| {
-            let notes = bytes_at(at(header)).unwrap_or_default();
-            is_go(&notes[..notes.len().min(header.p_filesz)])
-        });
+        // SAFETY: as the caller vouches.
+        let go = unsafe { is_go_code(bias, headers) };
         let own = span.contains(&(Object::new as *const () as usize));
         let dynamic = headers.iter().find(|header| header.p_type == PT_DYNAMIC);
         // SAFETY: the dynamic section lies in a mapped segment; its alignment is that of its
