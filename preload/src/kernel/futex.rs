@@ -1,6 +1,7 @@
 //! futex(2) among tasks, as kernel/futex/ does it among threads: every lock of the C library, of libstdc++ and of Rust
 //! ends here. Futexes that other processes may share (no FUTEX_PRIVATE_FLAG) are waited for in the local table and in the
-//! kernel (`shared_futex`); a wake-up goes to both.
+//! kernel (`shared_futex`); a wake-up goes to both. So are all futexes once the program has made a kernel thread of its own,
+//! whose calls are not grivet's.
 
 use super::{Outcome, error};
 use crate::arch::x86_64::user_memory as user;
@@ -17,6 +18,10 @@ use linux_raw_sys::general::{
 };
 use syscalls::{Errno, Sysno};
 
+/// Who may wait at and wake a futex: None for tasks only; otherwise the kernel is asked too, with this flag (FUTEX_PRIVATE_FLAG or
+/// 0), as its queues of one and the other are different ones.
+type Sharing = Option<u32>;
+
 /// What a wait that is woken returns.
 pub const WOKEN: isize = 0;
 
@@ -28,7 +33,7 @@ pub fn fast(worker: &mut Worker, call: &mut Frame) -> Option<Resume> {
     const WAIT: u64 = (FUTEX_WAIT | FUTEX_PRIVATE_FLAG) as u64;
     const WAIT_BITSET: u64 = (FUTEX_WAIT_BITSET | FUTEX_PRIVATE_FLAG) as u64;
     const CLOCK: u64 = FUTEX_CLOCK_REALTIME as u64;
-    if call.rdi & 3 != 0 {
+    if call.rdi & worker.unfit_for_fast_futex != 0 {
         return None;
     }
     if call.rsi == WAKE {
@@ -67,7 +72,8 @@ pub fn answer(worker: &mut Worker, call: &mut Frame) -> Outcome {
     if address & 3 != 0 {
         return Outcome::Done(error(Errno::EINVAL));
     }
-    let shared = operation & FUTEX_PRIVATE_FLAG == 0 && !worker.arena.contains(address, 4);
+    let is_shared = operation & FUTEX_PRIVATE_FLAG == 0 && !worker.arena.contains(address, 4);
+    let shared: Sharing = (is_shared || worker.has_strangers()).then_some(operation & FUTEX_PRIVATE_FLAG);
     match command {
         FUTEX_WAKE => wake(worker, address, value as i32, FUTEX_BITSET_MATCH_ANY, shared),
         FUTEX_WAIT => wait(worker, call, address, value as u32, timeout, FUTEX_BITSET_MATCH_ANY, shared),
@@ -78,9 +84,9 @@ pub fn answer(worker: &mut Worker, call: &mut Frame) -> Outcome {
             requeue(worker, address, value as i32, address2, timeout as i32, Some(value3 as u32), shared)
         }
         FUTEX_WAKE_OP => wake_op(worker, address, value as i32, address2, timeout as i32, value3 as u32, shared),
-        FUTEX_LOCK_PI | FUTEX_LOCK_PI2 => priority_inheritance::lock(worker, call, address, timeout, shared),
-        FUTEX_TRYLOCK_PI => priority_inheritance::try_lock(worker, address, shared),
-        FUTEX_UNLOCK_PI => priority_inheritance::unlock(worker, address, shared),
+        FUTEX_LOCK_PI | FUTEX_LOCK_PI2 => priority_inheritance::lock(worker, call, address, timeout, is_shared),
+        FUTEX_TRYLOCK_PI => priority_inheritance::try_lock(worker, address, is_shared),
+        FUTEX_UNLOCK_PI => priority_inheritance::unlock(worker, address, is_shared),
         FUTEX_WAIT_REQUEUE_PI => priority_inheritance::wait_requeue(worker, call, value as u32),
         FUTEX_CMP_REQUEUE_PI => priority_inheritance::requeue(worker, call),
         _ => Outcome::Pass,
@@ -94,7 +100,7 @@ fn wait(
     expected: u32,
     timeout: usize,
     bitset: u32,
-    shared: bool,
+    shared: Sharing,
 ) -> Outcome {
     if bitset == 0 {
         return Outcome::Done(error(Errno::EINVAL));
@@ -109,7 +115,7 @@ fn wait(
         Err(errno) => return Outcome::Done(error(errno)),
     }
     let id = worker.current;
-    if shared && worker.shared_waiters.try_reserve(1).is_err() {
+    if shared.is_some() && worker.shared_waiters.try_reserve(1).is_err() {
         return Outcome::Done(error(Errno::ENOMEM));
     }
     if let Some(deadline) = deadline {
@@ -122,7 +128,7 @@ fn wait(
     call.answer(WOKEN);
     worker.park(call, Wait::Futex);
     worker.stats.parks_futex += 1;
-    if shared {
+    if shared.is_some() {
         shared_futex::enter(worker, id, expected);
     }
     Outcome::Switch
@@ -150,17 +156,20 @@ pub fn deadline(worker: &Worker, call: &Frame, timeout: usize) -> Result<Option<
     Ok(Some(now.saturating_add(time.saturating_sub(there))))
 }
 
-fn wake(worker: &mut Worker, address: usize, count: i32, bitset: u32, shared: bool) -> Outcome {
+fn wake(worker: &mut Worker, address: usize, count: i32, bitset: u32, shared: Sharing) -> Outcome {
     if bitset == 0 {
         return Outcome::Done(error(Errno::EINVAL));
     }
     let mut woken = wake_local(worker, address as u64, count, bitset);
-    if shared && (woken < count.max(1) as isize) {
+    if let Some(flag) = shared
+        && woken < count.max(1) as isize
+    {
+        let operation = FUTEX_WAKE_BITSET | flag;
         // SAFETY: FUTEX_WAKE_BITSET does not write to the address.
         let answer = unsafe {
             raw::call(
                 Sysno::futex as u32,
-                [address, FUTEX_WAKE_BITSET as usize, (count as isize - woken).max(1) as usize, 0, 0, bitset as usize],
+                [address, operation as usize, (count as isize - woken).max(1) as usize, 0, 0, bitset as usize],
             )
         };
         if answer < 0 && woken == 0 {
@@ -224,7 +233,7 @@ fn requeue(
     to: usize,
     moves: i32,
     expected: Option<u32>,
-    shared: bool,
+    shared: Sharing,
 ) -> Outcome {
     if wakes < 0 || moves < 0 || to & 3 != 0 {
         return Outcome::Done(error(Errno::EINVAL));
@@ -248,10 +257,11 @@ fn requeue(
         // The kernel counts both for both operations, whatever the manual page says of FUTEX_REQUEUE.
         count += moved as isize;
     }
-    if shared {
+    if let Some(flag) = shared {
+        let operation = FUTEX_WAKE | flag;
         // SAFETY: a plain wake-up of other processes' waiters; moving those is not to be had without their kernel queue.
         let answer = unsafe {
-            raw::call(Sysno::futex as u32, [from, FUTEX_WAKE as usize, wakes.saturating_add(moves) as usize, 0, 0, 0])
+            raw::call(Sysno::futex as u32, [from, operation as usize, wakes.saturating_add(moves) as usize, 0, 0, 0])
         };
         count += answer.max(0);
     }
@@ -267,7 +277,7 @@ fn wake_op(
     second: usize,
     wakes2: i32,
     code: u32,
-    shared: bool,
+    shared: Sharing,
 ) -> Outcome {
     if second & 3 != 0 {
         return Outcome::Done(error(Errno::EINVAL));
@@ -314,7 +324,7 @@ fn wake_op(
     Outcome::Done(woken)
 }
 
-fn wake_both(worker: &mut Worker, address: usize, count: i32, shared: bool) -> isize {
+fn wake_both(worker: &mut Worker, address: usize, count: i32, shared: Sharing) -> isize {
     match wake(worker, address, count, FUTEX_BITSET_MATCH_ANY, shared) {
         Outcome::Done(woken) => woken.max(0),
         _ => 0,

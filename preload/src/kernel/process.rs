@@ -1,32 +1,44 @@
 //! Calls that concern the whole process: fork, vfork, clone of a process, exec, exit_group.
 
-use super::{Outcome, cpu_time, descriptors, pool, signal, thread};
+use super::{Outcome, cpu_time, descriptors, error, pool, shared_futex, signal, thread};
 use crate::arch::Frame;
 use crate::arch::x86_64::gate;
-use crate::kernel::thread::Request;
+use crate::arch::x86_64::user_memory as user;
+use crate::kernel::thread::{CLONE_ARGS_FIRST_SIZE, Request};
 use crate::raw;
 use crate::report::{say, stats};
 use crate::sched::task::{NONE, State};
 use crate::sched::worker::Worker;
 use crate::spawn;
-use linux_raw_sys::general::{CLONE_THREAD, CLONE_VFORK, CLONE_VM};
+use linux_raw_sys::general::{CLONE_FILES, CLONE_SIGHAND, CLONE_THREAD, CLONE_VFORK, CLONE_VM, clone_args};
 use linux_raw_sys::prctl::PR_SET_NAME;
 use syscalls::Sysno;
 
+/// Larger clone_args than any kernel knows; one that is larger still is left to the kernel to look at.
+const CLONE_ARGS_LARGEST: usize = 256;
+
+/// Of clone3 only, and so not among the constants that fit 32 bits.
+const CLONE_CLEAR_SIGHAND: u64 = 1 << 32;
+
 /// clone(2) or clone3(2) that does not make a thread.
 pub fn clone(worker: &mut Worker, call: &mut Frame, request: &Request) -> Outcome {
-    if request.flags & u64::from(CLONE_THREAD) != 0 && !core::mem::replace(&mut worker.stats.said_clone, true) {
+    let lacks = |needed: u32| request.flags & u64::from(needed) == 0;
+    if !lacks(CLONE_THREAD) && lacks(CLONE_SIGHAND) || !lacks(CLONE_SIGHAND) && lacks(CLONE_VM) {
+        // The kernel refuses this.
+        return Outcome::Pass;
+    }
+    if !lacks(CLONE_THREAD) && !core::mem::replace(&mut worker.stats.said_clone, true) {
         say!("a thread without thread-local storage of its own, made by clone, stays the kernel's");
     }
     if request.flags & u64::from(CLONE_VM) != 0 {
         return share_memory(worker, request.flags & u64::from(CLONE_VFORK) != 0);
     }
-    separate(worker, call, request.stack_top)
+    separate(worker, call, request.flags, request.stack_top)
 }
 
 /// fork(2) and vfork(2).
 pub fn fork(worker: &mut Worker, call: &mut Frame, number: Sysno) -> Outcome {
-    if number == Sysno::vfork { share_memory(worker, true) } else { separate(worker, call, 0) }
+    if number == Sysno::vfork { share_memory(worker, true) } else { separate(worker, call, 0, 0) }
 }
 
 /// A child that runs in this memory: the stub makes the call, and the gate tells the child from this process by its id.
@@ -36,17 +48,23 @@ fn share_memory(worker: &mut Worker, is_vfork: bool) -> Outcome {
     signal::lend_mask(worker);
     let current = worker.current;
     worker.tasks[current].shares_memory = if is_vfork { 1 } else { 2 };
+    if !is_vfork && !worker.has_strangers() {
+        worker.set_strangers(true);
+        shared_futex::enter_all(worker);
+    }
     Outcome::Pass
 }
 
 /// A child with memory of its own. The call is made here, on the worker's stack; in the child only the calling task is left.
-fn separate(worker: &mut Worker, call: &mut Frame, stack_top: u64) -> Outcome {
+fn separate(worker: &mut Worker, call: &mut Frame, flags: u64, stack_top: u64) -> Outcome {
     signal::lend_mask(worker);
     worker.descriptors.share_all();
-    // SAFETY: the program's own call, made from a stack that the child gets a copy of.
-    let answer = unsafe { raw::call(call.number(), call.arguments()) };
+    let answer = on_this_stack(call);
     if answer == 0 {
-        become_child(worker);
+        become_child(worker, flags & u64::from(CLONE_FILES) != 0);
+        if flags & CLONE_CLEAR_SIGHAND != 0 {
+            signal::inherited::forget_handlers(worker);
+        }
         if stack_top != 0 {
             call.rsp = stack_top;
         }
@@ -56,14 +74,39 @@ fn separate(worker: &mut Worker, call: &mut Frame, stack_top: u64) -> Outcome {
     Outcome::Done(answer)
 }
 
+/// Makes the call so that the child begins on its copy of the worker's stack, whatever stack it is to have in the end.
+fn on_this_stack(call: &Frame) -> isize {
+    let mut arguments = call.arguments();
+    let mut given = [0u64; CLONE_ARGS_LARGEST / 8];
+    if call.number() == Sysno::clone as u32 {
+        arguments[1] = 0;
+    } else if call.number() == Sysno::clone3 as u32
+        && (CLONE_ARGS_FIRST_SIZE..=CLONE_ARGS_LARGEST).contains(&arguments[1])
+    {
+        // SAFETY: at most as much as there is room for.
+        if let Err(errno) = unsafe { user::copy(given.as_mut_ptr() as usize, arguments[0], arguments[1]) } {
+            return error(errno);
+        }
+        const STACK: usize = core::mem::offset_of!(clone_args, stack) / 8;
+        const STACK_SIZE: usize = core::mem::offset_of!(clone_args, stack_size) / 8;
+        if (given[STACK] == 0) == (given[STACK_SIZE] == 0) {
+            (given[STACK], given[STACK_SIZE]) = (0, 0);
+        }
+        arguments[0] = given.as_ptr() as usize;
+    }
+    // SAFETY: the program's own call, made from a stack that the child gets a copy of.
+    unsafe { raw::call(call.number(), arguments) }
+}
+
 /// In the child of a fork: all tasks but the current one are gone, as natively all threads but one are.
-fn become_child(worker: &mut Worker) {
+fn become_child(worker: &mut Worker, shares_files: bool) {
     let current = worker.current;
     worker.run_queue.clear();
     worker.timers.clear();
     worker.parking.prepare();
-    forget_files(worker);
+    forget_files(worker, shares_files);
     worker.shared_waiters.clear();
+    worker.set_strangers(false);
     worker.directed_timers.clear();
     let others: alloc::vec::Vec<_> = worker.tasks.iter().filter(|&id| id != current).collect();
     for id in others {
@@ -93,17 +136,15 @@ fn become_child(worker: &mut Worker) {
     cpu_time::become_child(worker);
 }
 
-/// In the child of a fork: nobody waits for a file, and the poller, its files and the pool are the parent's.
-fn forget_files(worker: &mut Worker) {
-    for fd in worker.descriptors.become_child() {
-        descriptors::close_private(worker, fd);
-    }
-    pool::become_child(worker);
-    if let Some(fd) = worker.poller.become_child() {
-        descriptors::close_private(worker, fd);
-    }
-    if let Some(fd) = worker.together.forget() {
-        descriptors::close_private(worker, fd);
+/// In the child of a fork: nobody waits for a file, and the poller, its files and the pool are the parent's. Where both have
+/// the same table of descriptors (CLONE_FILES), they stay open, and the program's hands off them.
+fn forget_files(worker: &mut Worker, shares_files: bool) {
+    let stand_ins = worker.descriptors.become_child();
+    let own = [pool::become_child(worker), worker.poller.become_child(), worker.together.forget()];
+    if !shares_files {
+        for fd in stand_ins.into_iter().chain(own.into_iter().flatten()) {
+            descriptors::close_private(worker, fd);
+        }
     }
     worker.watchdog.forget();
     worker.children.clear();

@@ -6,13 +6,19 @@ use super::{error, futex};
 use crate::arch::x86_64::gate::idle_call;
 use crate::arch::x86_64::user_memory as user;
 use crate::sched::idle::timespec;
-use crate::sched::task::{NONE, TaskId};
+use crate::sched::task::{NONE, State, TaskId, Wait};
 use crate::sched::worker::Worker;
-use linux_raw_sys::general::{CLOCK_MONOTONIC, FUTEX_32, futex_waitv};
+use alloc::vec::Vec;
+use linux_raw_sys::general::{
+    CLOCK_MONOTONIC, FUTEX_32, FUTEX_CLOCK_REALTIME, FUTEX_PRIVATE_FLAG, FUTEX_WAIT, FUTEX_WAIT_BITSET, futex_waitv,
+};
 use syscalls::{Errno, Sysno};
 
 /// FUTEX_WAITV_MAX.
 pub const KERNEL_WAITERS: usize = 128;
+
+/// What is no part of an operation's number.
+const FLAGS: u32 = FUTEX_PRIVATE_FLAG | FUTEX_CLOCK_REALTIME;
 
 /// How often shared futexes beyond `KERNEL_WAITERS` are looked at, ns.
 const SHARED_LOOK: u64 = 1_000_000;
@@ -24,6 +30,30 @@ pub fn enter(worker: &mut Worker, id: TaskId, expected: u32) {
     // A parked task is in no run queue: its link holds its place in this list.
     worker.tasks[id].next = worker.shared_waiters.len() as u32;
     worker.shared_waiters.push(id);
+}
+
+/// There is a kernel thread that is no task's: it may wake those who wait for a private futex already.
+pub fn enter_all(worker: &mut Worker) {
+    let waits = |&id: &TaskId| {
+        let task = &worker.tasks[id];
+        let is_parked = task.state == State::Parked && task.wait == Wait::Futex && !task.is_shared_wait;
+        let is_plain = |operation: u32| matches!(operation & !FLAGS, FUTEX_WAIT | FUTEX_WAIT_BITSET);
+        is_parked && operation(worker, id).is_some_and(is_plain)
+    };
+    let waiters: Vec<TaskId> = worker.tasks.iter().filter(waits).collect();
+    worker.shared_waiters.reserve(waiters.len());
+    for id in waiters {
+        let now = user::load_u32(worker.tasks[id].key as usize).unwrap_or_default();
+        enter(worker, id, now);
+    }
+}
+
+/// The operation of the futex(2) call that a task is parked in; None for one of the futexes of futex_waitv(2).
+fn operation(worker: &Worker, id: TaskId) -> Option<u32> {
+    let frame = worker.tasks[id].resume.as_gate().filter(|frame| !frame.is_null())?;
+    // SAFETY: a parked task's frame lies untouched on its stack until it goes on.
+    let frame = unsafe { &*frame };
+    (frame.number() == Sysno::futex as u32).then_some(frame.rsi as u32)
 }
 
 /// Takes a waiter out of the list.
@@ -61,7 +91,7 @@ pub fn wait(worker: &mut Worker, timeout: Option<u64>) {
         *wait = futex_waitv {
             val: u64::from(worker.tasks[id].expected),
             uaddr: worker.tasks[id].key,
-            flags: FUTEX_32,
+            flags: FUTEX_32 | operation(worker, id).unwrap_or_default() & FUTEX_PRIVATE_FLAG,
             __reserved: 0,
         };
     }

@@ -23,7 +23,7 @@ use syscalls::{Errno, Sysno};
 const THREAD: u64 = (CLONE_VM | CLONE_THREAD | CLONE_SIGHAND | CLONE_SETTLS) as u64;
 
 /// The smallest clone_args the kernel knows (CLONE_ARGS_SIZE_VER0).
-const CLONE_ARGS_FIRST_SIZE: usize = 64;
+pub const CLONE_ARGS_FIRST_SIZE: usize = 64;
 
 /// Robust list entries that are looked at, as in the kernel (ROBUST_LIST_LIMIT).
 const ROBUST_LIST_LIMIT: usize = 2048;
@@ -144,6 +144,10 @@ pub fn exit(worker: &mut Worker, call: &mut Frame) -> Outcome {
     if worker.is_single() {
         process::ending(worker);
         let status = if worker.tasks[id].tid < FIRST_TID { call.rdi as i32 } else { worker.main_status };
+        if worker.has_strangers() {
+            // SAFETY: ends the kernel thread, on which nothing runs any more; the process goes on with the others.
+            unsafe { raw::call(Sysno::exit as u32, [status as usize, 0, 0, 0, 0, 0]) };
+        }
         raw::exit_group(status);
     }
     release_robust_locks(worker, id);

@@ -72,6 +72,9 @@ pub struct Worker {
     looked_at: u64,
     pub shared_waiters: Vec<TaskId>,
     pub proc_files: ProcFiles,
+    /// Bits of a futex address that the short way is not for: the lowest two, or all if the program has kernel threads of
+    /// its own.
+    pub unfit_for_fast_futex: u64,
     pub directed_timers: crate::kernel::timer::Timers,
     pub config: Config,
     pub preemption: crate::kernel::preempt::Preemption,
@@ -126,6 +129,7 @@ pub static WORKER: WorkerCell = WorkerCell(UnsafeCell::new(Worker {
     looked_at: 0,
     shared_waiters: Vec::new(),
     proc_files: ProcFiles::new(),
+    unfit_for_fast_futex: 3,
     directed_timers: crate::kernel::timer::Timers::new(),
     config: Config::DEFAULT,
     preemption: crate::kernel::preempt::Preemption::new(),
@@ -361,6 +365,16 @@ impl Worker {
         self.preemption.rest();
         self.watchdog.rest();
         true
+    }
+
+    /// Whether the program has made kernel threads, or processes in this memory, that no task runs on.
+    pub fn has_strangers(&self) -> bool {
+        self.unfit_for_fast_futex == u64::MAX
+    }
+
+    /// Notes whether there may be any.
+    pub fn set_strangers(&mut self, are_there: bool) {
+        self.unfit_for_fast_futex = if are_there { u64::MAX } else { 3 };
     }
 
     /// Whether one task alone is alive.

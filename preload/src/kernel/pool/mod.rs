@@ -210,12 +210,8 @@ pub fn retire(worker: &mut Worker) {
     threads::retire(|slot| worker.pool.tasks[slot].is_some());
 }
 
-/// In the child of a fork there are no threads.
-pub fn become_child(worker: &mut Worker) {
+/// In the child of a fork there are no threads. The descriptor that is needed no more.
+pub fn become_child(worker: &mut Worker) -> Option<i32> {
     threads::forget();
-    let notify = worker.pool.notify;
-    worker.pool = Pool::new();
-    if let Some(fd) = notify {
-        descriptors::close_private(worker, fd);
-    }
+    core::mem::replace(&mut worker.pool, Pool::new()).notify
 }

@@ -15,7 +15,7 @@ use crate::sched::task::{NONE, TaskId};
 use crate::sched::worker::{WORKER, Worker};
 use core::cell::UnsafeCell;
 use core::sync::atomic::{AtomicUsize, Ordering};
-use linux_raw_sys::general::{SA_ONSTACK, SIGBUS, SIGSEGV};
+use linux_raw_sys::general::{SA_NODEFER, SA_ONSTACK, SIGBUS, SIGSEGV};
 use syscalls::Sysno;
 
 /// A signal that came.
@@ -97,6 +97,11 @@ pub unsafe extern "C" fn arrive(signal: i32, info: *const SigInfo, context: *mut
         arrive_in_pool(&info, context);
         return;
     }
+    // SAFETY: plain words; a thread that is not the worker is none of grivet's, and what it reads may be old but not torn.
+    if unsafe { may_be_stranger(&*worker) } && raw::gettid() != gate::kernel_thread() {
+        arrive_at_stranger(signal, info, is_fault, context);
+        return;
+    }
     // SAFETY: atomics, and fields that do not change after activation.
     if unsafe { (*worker).watchdog.is_tick(&info) } {
         if let Place::GoingIdle(skip) = gate::place(context.registers.rip) {
@@ -152,15 +157,42 @@ fn arrive_in_pool(info: &SigInfo, context: &mut UContext) {
         context.registers.rip = skip;
     }
     if info.si_code != SI_TKILL {
-        let thread = gate::kernel_thread();
-        // SAFETY: the kernel reads the siginfo.
-        unsafe {
-            raw::call(
-                Sysno::rt_tgsigqueueinfo as u32,
-                [raw::getpid() as usize, thread as usize, info.si_signo as usize, &raw const *info as usize, 0, 0],
-            )
-        };
+        hand_to_worker(info);
     }
+}
+
+/// Whether it may be a kernel thread of the program's own making, or a child in this memory, that was interrupted.
+fn may_be_stranger(worker: &Worker) -> bool {
+    worker.has_strangers() || (worker.current != NONE && worker.tasks[worker.current].shares_memory != 0)
+}
+
+/// Such a thread is not grivet's business: the program's handler runs in it right here, as the kernel would have it. What
+/// the program does not handle is for the worker.
+fn arrive_at_stranger(signal: i32, mut info: SigInfo, is_fault: bool, context: &mut UContext) {
+    // SAFETY: the program's actions are plain words, which a thread may change at any time natively, too.
+    let action = unsafe { (*WORKER.get()).signals.actions[signal as usize] };
+    if action.is_handled() {
+        let own = if action.flags & u64::from(SA_NODEFER) == 0 { bit(signal as u32) } else { 0 };
+        raw::set_signal_mask(context.mask | action.mask | own);
+        // SAFETY: the address that the program gave as its handler's.
+        let handler = unsafe {
+            core::mem::transmute::<usize, extern "C" fn(i32, *mut SigInfo, *mut UContext)>(action.handler as usize)
+        };
+        handler(signal, &raw mut info, &raw mut *context);
+    } else if is_fault {
+        super::delivery::default_in_kernel(signal as u32);
+        context.mask &= !bit(signal as u32);
+    } else {
+        hand_to_worker(&info);
+    }
+}
+
+/// The signal was not for the interrupted thread.
+fn hand_to_worker(info: &SigInfo) {
+    let (process, thread) = (raw::getpid() as usize, gate::kernel_thread() as usize);
+    let arguments = [process, thread, info.si_signo as usize, &raw const *info as usize, 0, 0];
+    // SAFETY: the kernel reads the siginfo.
+    unsafe { raw::call(Sysno::rt_tgsigqueueinfo as u32, arguments) };
 }
 
 /// Whether grivet itself was interrupted: its code, or what it called on the worker's stack (the vDSO).

@@ -2,9 +2,9 @@
 //! though the kernel may have grivet's handler for them, and which are pending: the kernel gets both before execve(2), and
 //! gives them back if that fails. What is pending when grivet awakes is taken from it.
 
-use super::calls::{catch, set_plain};
+use super::calls::{ALWAYS_CAUGHT, catch, set_plain};
 use super::frame::SigInfo;
-use super::{SIG_IGN, SIGNALS, bit, delivery, lend_mask, mask_of, sync_kernel_mask};
+use super::{Action, SIG_IGN, SIGNALS, bit, delivery, lend_mask, mask_of, sync_kernel_mask};
 use crate::arch::x86_64::gate;
 use crate::raw::{self, SignalSet};
 use crate::sched::idle::timespec;
@@ -40,7 +40,10 @@ pub fn adopt_pending(worker: &mut Worker) {
     let mut pending: SignalSet = 0;
     // SAFETY: the kernel writes one set.
     unsafe { raw::call(Sysno::rt_sigpending as u32, [&raw mut pending as usize, SET_SIZE, 0, 0, 0, 0]) };
-    while pending != 0 {
+    if pending == 0 {
+        return;
+    }
+    loop {
         let (mut info, now) = (SigInfo::NONE, timespec(0));
         let arguments = [&raw const pending as usize, &raw mut info as usize, &raw const now as usize, SET_SIZE, 0, 0];
         // SAFETY: set and time live across the call, and the kernel writes one siginfo.
@@ -66,6 +69,22 @@ pub fn take_back(worker: &mut Worker, lent: SignalSet) {
         unsafe { raw::call(Sysno::rt_sigtimedwait as u32, arguments) };
     });
     sync_kernel_mask(worker);
+}
+
+/// In a child that was to have no handlers (CLONE_CLEAR_SIGHAND), and for which the kernel has taken away grivet's too.
+pub fn forget_handlers(worker: &mut Worker) {
+    for signal in 1..=SIGNALS as u32 {
+        let action = &mut worker.signals.actions[signal as usize];
+        if action.handler != SIG_IGN {
+            *action = Action::default();
+        }
+        let action = *action;
+        if ALWAYS_CAUGHT & bit(signal) != 0 {
+            catch(&mut worker.signals, signal, action.flags);
+        } else {
+            set_plain(&mut worker.signals, signal, action);
+        }
+    }
 }
 
 fn members(set: SignalSet) -> impl Iterator<Item = u32> {
