@@ -56,6 +56,7 @@ const ANSWERED: &[u32] = &[
     75,  // fdatasync
     89,  // readlink
     98,  // getrusage
+    85,  // creat
     105, // setuid
     106, // setgid
     113, // setreuid
@@ -147,6 +148,7 @@ const ANSWERED: &[u32] = &[
     426, // io_uring_enter
     435, // clone3
     436, // close_range
+    437, // openat2
     439, // faccessat2
     441, // epoll_pwait2
     449, // futex_waitv

@@ -182,7 +182,9 @@ fn answer(worker: &mut Worker, call: &mut Frame) -> Outcome {
         | Sysno::splice
         | Sysno::tee
         | Sysno::vmsplice
-        | Sysno::sendfile => io::begin(worker, call, number),
+        | Sysno::sendfile
+        | Sysno::creat
+        | Sysno::openat2 => io::begin(worker, call, number),
         Sysno::open | Sysno::openat => match proc_files::open(worker, call, number) {
             Outcome::Pass => io::begin(worker, call, number),
             answered => answered,

@@ -321,17 +321,25 @@ pub fn withdraw(worker: &mut Worker, id: TaskId) {
     worker.tasks[id].deadline = 0;
 }
 
-/// Ends the call, with the mask that was in force before it and, for select, the time left (select(2)).
+/// Ends the call, with the mask that was in force before it and the time left.
 fn finish(worker: &mut Worker, id: TaskId, result: isize) {
-    let left = worker.tasks[id].deadline.saturating_sub(worker.clock.now());
-    let call = worker.frame_of(id);
-    let [.., fifth, _] = call.arguments();
-    let number = Sysno::new(call.number() as usize);
-    if number == Some(Sysno::select) && fifth != 0 {
-        let _ = user::write(fifth, &[(left / NS_PER_S) as i64, (left % NS_PER_S / 1000) as i64]);
-    } else if number == Some(Sysno::pselect6) && fifth != 0 {
-        let _ = user::write(fifth, &timespec(left));
-    }
+    tell_time_left(worker, id);
     withdraw(worker, id);
     complete(worker, id, result);
+}
+
+/// Puts the time that is left where the time limit was, as Linux does for all but poll, also when a signal ends the call
+/// (select(2)).
+pub fn tell_time_left(worker: &mut Worker, id: TaskId) {
+    let left = worker.tasks[id].deadline.saturating_sub(worker.clock.now());
+    let call = worker.frame_of(id);
+    let [_, _, third, _, fifth, _] = call.arguments();
+    let _ = match Sysno::new(call.number() as usize) {
+        Some(Sysno::select) if fifth != 0 => {
+            user::write(fifth, &[(left / NS_PER_S) as i64, (left % NS_PER_S / 1000) as i64])
+        }
+        Some(Sysno::pselect6) if fifth != 0 => user::write(fifth, &timespec(left)),
+        Some(Sysno::ppoll) if third != 0 => user::write(third, &timespec(left)),
+        _ => Ok(()),
+    };
 }

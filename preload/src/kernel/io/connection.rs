@@ -98,7 +98,7 @@ fn is_near(address: usize, length: usize) -> bool {
     }
 }
 
-/// open(2) and openat(2), which wait for the other side if the file is a FIFO.
+/// open(2), openat(2), openat2(2) and creat(2), which wait for the other side if the file is a FIFO.
 #[inline(never)]
 pub fn open(worker: &mut Worker, call: &Call) -> Attempt {
     // SAFETY: the program's own call.

@@ -117,7 +117,7 @@ fn attempt(worker: &mut Worker, call: &Call) -> Attempt {
         Sysno::epoll_wait | Sysno::epoll_pwait | Sysno::epoll_pwait2 => events::epoll_wait(worker, call),
         Sysno::io_uring_enter => ring::enter(worker, call),
         Sysno::mq_timedsend | Sysno::mq_timedreceive => queue::transfer(worker, call),
-        Sysno::open | Sysno::openat => connection::open(worker, call),
+        Sysno::open | Sysno::openat | Sysno::openat2 | Sysno::creat => connection::open(worker, call),
         Sysno::splice | Sysno::tee | Sysno::vmsplice | Sysno::sendfile => splice::transfer(worker, call),
         _ => Attempt::Pass,
     }

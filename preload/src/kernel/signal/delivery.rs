@@ -8,7 +8,7 @@ use crate::arch::x86_64::cpu::FloatControl;
 use crate::arch::x86_64::frame::RED_ZONE;
 use crate::arch::x86_64::user_memory as user;
 use crate::arch::{Frame, Resume};
-use crate::kernel::{error, io, pool, time, timer, withdraw};
+use crate::kernel::{error, io, poll, pool, time, timer, withdraw};
 use crate::raw;
 use crate::report::say;
 use crate::sched::task::{State, TaskId, Wait};
@@ -195,6 +195,10 @@ fn break_off(worker: &mut Worker, id: TaskId, action: &Action) {
     let result = match wait {
         Wait::Sleep => time::interrupt_sleeper(worker, id),
         Wait::File => io::interrupted_result(worker, id),
+        Wait::Poll => {
+            poll::tell_time_left(worker, id);
+            error(Errno::EINTR)
+        }
         _ => error(Errno::EINTR),
     };
     let number = Sysno::new(worker.frame_of(id).number() as usize);
