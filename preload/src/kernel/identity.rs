@@ -7,7 +7,9 @@ use crate::arch::x86_64::user_memory as user;
 use crate::report::say;
 use crate::sched::task::FIRST_TID;
 use crate::sched::worker::Worker;
-use linux_raw_sys::prctl::{PR_GET_NAME, PR_GET_TID_ADDRESS, PR_SET_NAME, PR_SET_SECCOMP};
+use linux_raw_sys::prctl::{
+    PR_GET_NAME, PR_GET_TID_ADDRESS, PR_GET_TIMERSLACK, PR_SET_NAME, PR_SET_SECCOMP, PR_SET_TIMERSLACK,
+};
 use syscalls::Sysno;
 
 /// Bytes of a thread's name with its end (TASK_COMM_LEN).
@@ -42,6 +44,14 @@ pub fn prctl(worker: &mut Worker, call: &mut Frame) -> Outcome {
                 Err(errno) => Outcome::Done(error(errno)),
             }
         }
+        PR_SET_TIMERSLACK if !worker.is_single() => {
+            worker.tasks[current].extra().timer_slack = (address != 0).then_some(address as u64);
+            Outcome::Done(0)
+        }
+        PR_GET_TIMERSLACK => match worker.tasks[current].extra.as_ref().and_then(|extra| extra.timer_slack) {
+            Some(slack) => Outcome::Done(slack as isize),
+            None => Outcome::Pass,
+        },
         PR_GET_TID_ADDRESS if !is_main => match user::write(address, &worker.tasks[current].clear_tid) {
             Ok(()) => Outcome::Done(0),
             Err(errno) => Outcome::Done(error(errno)),

@@ -1,7 +1,7 @@
 //! timer_create(2) whose signals go to one thread (SIGEV_THREAD_ID, on which the C library's SIGEV_THREAD is built): the kernel
 //! does not know tasks, so it is asked to signal the worker, and the signal is handed on to the task.
 
-use super::{Outcome, error};
+use super::{Outcome, cpu_time, error};
 use crate::arch::Frame;
 use crate::arch::x86_64::user_memory as user;
 use crate::kernel::signal::calls::catch;
@@ -11,7 +11,9 @@ use crate::sched::idle::timespec;
 use crate::sched::task::{FIRST_TID, TaskId};
 use crate::sched::worker::Worker;
 use alloc::vec::Vec;
-use linux_raw_sys::general::{__kernel_itimerspec, SI_TIMER, SIGEV_THREAD_ID, SIGPROF, SIGVTALRM, SIGXCPU};
+use linux_raw_sys::general::{
+    __kernel_itimerspec, CLOCK_THREAD_CPUTIME_ID, SI_TIMER, SIGEV_THREAD_ID, SIGPROF, SIGVTALRM, SIGXCPU,
+};
 use syscalls::{Errno, Sysno};
 
 /// struct sigevent, as timer_create(2) takes it.
@@ -87,7 +89,13 @@ pub fn set_own(timer: i32, interval: u64) {
 
 /// timer_create(2). ENOMEM if the timer cannot be noted; EINVAL if there is no such thread.
 pub fn create(worker: &mut Worker, call: &mut Frame) -> Outcome {
-    let [clock, event, id, ..] = call.arguments();
+    let mut arguments = call.arguments();
+    let [_, event, id, ..] = arguments;
+    if cpu_time::task_of(worker, arguments[0] as i32).is_some() {
+        // The kernel knows no task's CPU time: the timer counts that of all of them.
+        arguments[0] = CLOCK_THREAD_CPUTIME_ID as usize;
+    }
+    let clock = arguments[0];
     // SAFETY: a sigevent is plain integers.
     let event = match if event == 0 { Ok(None) } else { unsafe { user::read::<SigEvent>(event) }.map(Some) } {
         Ok(event) => event,
@@ -99,7 +107,7 @@ pub fn create(worker: &mut Worker, call: &mut Frame) -> Outcome {
     let Some(event) = event.filter(|_| is_for_task) else {
         // The kernel's id may have been a directed timer's before.
         // SAFETY: the program's own call.
-        let answer = unsafe { raw::call(Sysno::timer_create as u32, call.arguments()) };
+        let answer = unsafe { raw::call(Sysno::timer_create as u32, arguments) };
         if answer == 0
             && let Ok(timer) = user::load_u32(id)
         {

@@ -27,6 +27,10 @@ const TIDS: u32 = (1 << 28) - FIRST_TID - 1;
 /// Ids that are one process's alone. Processes that share locks must not take each other's threads for their own.
 const TIDS_OF_PROCESS: u32 = 62;
 
+/// An ended thread's id rests until so many have ended after it, for programs keep ids for a while, and the kernel, too,
+/// gives them out in turn.
+const RESTING: u32 = 32;
+
 /// The first id of process `pid`, less `FIRST_TID`. Neighbours in pid, which are most often those that share locks, lie
 /// far apart, so that they meet only if both have very many threads. (Multiplying by an odd number permutes.)
 fn offset_of_process(pid: i32) -> u32 {
@@ -154,6 +158,8 @@ pub struct Extra {
     pub scheduling: Option<(i32, i32)>,
     /// Its nice value, if it is not the process's.
     pub nice: Option<i32>,
+    /// How late its sleeps may end, ns, if it has said so (prctl(2), PR_SET_TIMERSLACK); sleeps are not rounded here.
+    pub timer_slack: Option<u64>,
     /// CPU time it has had, ns (`kernel::cpu_time`).
     pub cpu_time: u64,
 }
@@ -171,7 +177,10 @@ pub struct Tasks {
     capacity: u32,
     /// Records that were ever used.
     used: u32,
+    /// Free records, those that have been free longest first.
     free: TaskId,
+    last_free: TaskId,
+    free_count: u32,
     /// Where this process's ids begin, less `FIRST_TID`.
     offset: u32,
     /// Live tasks, main included.
@@ -181,7 +190,16 @@ pub struct Tasks {
 impl Tasks {
     /// No room yet: `reserve` comes first.
     pub const fn new() -> Tasks {
-        Tasks { base: core::ptr::null_mut(), capacity: 0, used: 0, free: NONE, offset: 0, live: 0 }
+        Tasks {
+            base: core::ptr::null_mut(),
+            capacity: 0,
+            used: 0,
+            free: NONE,
+            last_free: NONE,
+            free_count: 0,
+            offset: 0,
+            live: 0,
+        }
     }
 
     /// Reserves addresses for as many records as the process may have (four million; fewer under a memory limit).
@@ -217,9 +235,10 @@ impl Tasks {
 
     /// A new record, all zero but for its id. EAGAIN if all are in use.
     pub fn allocate(&mut self, worker: *mut Worker) -> Result<TaskId, Errno> {
-        let id = if self.free != NONE {
+        let id = if self.free_count > RESTING || (self.used == self.capacity && self.free != NONE) {
             let id = self.free;
             self.free = self[id].next;
+            self.free_count -= 1;
             id
         } else if self.used < self.capacity {
             self.used += 1;
@@ -278,12 +297,16 @@ impl Tasks {
 
     /// Gives a record back.
     pub fn release(&mut self, id: TaskId) {
-        let free = self.free;
         let task = &mut self[id];
         task.extra = None;
         task.state = State::Free;
-        task.next = free;
-        self.free = id;
+        task.next = NONE;
+        match self.last_free {
+            last if self.free_count > 0 => self[last].next = id,
+            _ => self.free = id,
+        }
+        self.last_free = id;
+        self.free_count += 1;
         self.live -= 1;
     }
 
@@ -351,47 +374,4 @@ impl IndexMut<TaskId> for Tasks {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_record_is_small() {
-        assert!(size_of::<Task>() <= 128, "{}", size_of::<Task>());
-    }
-
-    #[test]
-    fn processes_have_ids_of_their_own() {
-        let mut firsts: Vec<u32> = (1..100_000).map(offset_of_process).collect();
-        firsts.sort_unstable();
-        assert!(firsts.windows(2).all(|pair| pair[1] - pair[0] >= TIDS_OF_PROCESS));
-        assert!(firsts[firsts.len() - 1] + TIDS_OF_PROCESS < TIDS);
-        assert!(offset_of_process(1000).abs_diff(offset_of_process(1001)) > 10_000_000);
-    }
-
-    #[test]
-    fn ids_that_wrap_around_are_found() {
-        let mut tasks = Tasks::new();
-        tasks.reserve().unwrap();
-        tasks.offset = TIDS - 2;
-        for _ in 0..5 {
-            let id = tasks.allocate(core::ptr::null_mut()).unwrap();
-            assert_eq!(tasks.by_tid(tasks[id].tid as i32), Some(id));
-        }
-    }
-
-    #[test]
-    fn records_are_reused_and_found_by_tid() {
-        let mut tasks = Tasks::new();
-        tasks.reserve().unwrap();
-        let first = tasks.allocate(core::ptr::null_mut()).unwrap();
-        let second = tasks.allocate(core::ptr::null_mut()).unwrap();
-        assert_eq!((first, second), (0, 1));
-        assert_eq!(tasks.by_tid(tasks[second].tid as i32), Some(second));
-        let tid = tasks[second].tid as i32;
-        tasks.release(second);
-        assert_eq!(tasks.by_tid(tid), None);
-        assert_eq!(tasks.allocate(core::ptr::null_mut()).unwrap(), second);
-        assert_eq!(tasks.live, 2);
-        assert_eq!(tasks.by_tid(-5), None);
-    }
-}
+mod tests;
