@@ -119,7 +119,7 @@ impl Cpu {
     ///
     /// # Safety
     /// `from` is such an area.
-    pub unsafe fn to_standard(&self, from: *const u8, image: &mut [u8; STANDARD_LIMIT]) -> (usize, u64) {
+    pub unsafe fn standard_image(&self, from: *const u8, image: &mut [u8; STANDARD_LIMIT]) -> (usize, u64) {
         const X87: u64 = 1;
         // Control, status and tag words, last instruction; the eight registers.
         const X87_WORDS: core::ops::Range<usize> = 0..24;

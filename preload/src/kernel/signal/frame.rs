@@ -8,105 +8,10 @@ use crate::arch::x86_64::frame::RED_ZONE;
 use crate::arch::x86_64::user_memory as user;
 use crate::rewrite;
 use core::mem::offset_of;
-use linux_raw_sys::general::{SS_DISABLE, SS_ONSTACK};
 use syscalls::Errno;
 
-/// si_code of what tgkill(2) sends.
-pub const SI_TKILL: i32 = -6;
-
-/// siginfo_t: the fields that grivet reads or writes; the rest is carried along.
-#[repr(C)]
-#[derive(Clone, Copy)]
-pub struct SigInfo {
-    pub si_signo: i32,
-    pub si_errno: i32,
-    pub si_code: i32,
-    _padding: i32,
-    /// For kill and tgkill: pid, uid. For timers: id, overrun. For faults: the address.
-    pub words: [u64; 14],
-}
-
-impl SigInfo {
-    /// An empty one.
-    pub const NONE: SigInfo = SigInfo { si_signo: 0, si_errno: 0, si_code: 0, _padding: 0, words: [0; 14] };
-
-    /// `si_value` of a timer or of sigqueue.
-    pub fn value(&self) -> u64 {
-        self.words[1]
-    }
-
-    /// `si_addr` of a fault.
-    pub fn address(&self) -> u64 {
-        self.words[0]
-    }
-
-    /// A signal that the kernel raises by itself.
-    pub fn from_kernel(signal: u32) -> SigInfo {
-        const SI_KERNEL: i32 = 0x80;
-        SigInfo { si_signo: signal as i32, si_code: SI_KERNEL, ..SigInfo::NONE }
-    }
-
-    /// Expirations of a timer that its signal stands for besides its own (`si_overrun`).
-    pub fn overrun(&self) -> i32 {
-        (self.words[0] >> 32) as i32
-    }
-
-    /// The signal stands for more.
-    pub fn add_overrun(&mut self, count: i32) {
-        let overrun = self.overrun().saturating_add(count);
-        self.words[0] = self.words[0] & u64::from(u32::MAX) | u64::from(overrun as u32) << 32;
-    }
-
-    /// Whether both are signals of one timer.
-    pub fn is_of_same_timer(&self, other: &SigInfo) -> bool {
-        let key = |info: &SigInfo| (info.si_code, info.si_signo, info.words[0] as u32);
-        key(self) == key(other)
-    }
-
-    /// As tgkill(2) fills it in.
-    pub fn from_thread(signal: u32, pid: i32, uid: u32) -> SigInfo {
-        let mut info = SigInfo { si_signo: signal as i32, si_code: SI_TKILL, ..SigInfo::NONE };
-        info.words[0] = u64::from(pid as u32) | u64::from(uid) << 32;
-        info
-    }
-}
-
-/// SS_AUTODISARM: the stack is taken away while a handler runs.
-pub const AUTODISARM: i32 = i32::MIN;
-
-/// stack_t.
-#[repr(C)]
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub struct StackT {
-    pub address: u64,
-    pub flags: i32,
-    _padding: u32,
-    pub size: u64,
-}
-
-impl StackT {
-    /// No alternate stack (SS_DISABLE).
-    pub const NONE: StackT = StackT { address: 0, flags: 2, _padding: 0, size: 0 };
-
-    pub fn new(address: u64, size: u64, flags: i32) -> StackT {
-        StackT { address, flags, _padding: 0, size }
-    }
-
-    /// Whether a thread whose stack pointer is `rsp` is on it. One that is disarmed while it is used never is.
-    pub fn is_in_use(&self, rsp: u64) -> bool {
-        self.flags & AUTODISARM == 0 && rsp > self.address && rsp - self.address <= self.size
-    }
-
-    /// As sigaltstack(2) tells of it.
-    pub fn as_told(&self, rsp: u64) -> StackT {
-        let state = match self.size {
-            0 => SS_DISABLE,
-            _ if self.is_in_use(rsp) => SS_ONSTACK,
-            _ => 0,
-        };
-        StackT::new(self.address, self.size, state as i32 | self.flags & AUTODISARM)
-    }
-}
+pub use super::info::{SI_TKILL, SigInfo};
+pub use super::stack::{AUTODISARM, StackT};
 
 /// struct sigcontext.
 #[repr(C)]
@@ -257,7 +162,7 @@ pub fn make_below(cpu: &Cpu, call: &Frame, float_control: FloatControl, below: u
         // What the processor has beyond xmm was put below the gate's frame, which the new frame may overwrite.
         let Some((state, _)) = image.split_first_chunk_mut() else { return Err(Errno::EFAULT) };
         // SAFETY: that is what `extended` tells.
-        let (length, components) = unsafe { cpu.to_standard(call.extended as *const u8, state) };
+        let (length, components) = unsafe { cpu.standard_image(call.extended as *const u8, state) };
         image[FXSAVE] |= SSE as u8;
         image[length..length + MAGIC_SIZE].copy_from_slice(&FP_XSTATE_MAGIC2.to_ne_bytes());
         size = length + MAGIC_SIZE;
@@ -371,12 +276,6 @@ pub fn enter_handler(place: u64, signal: u32, handler: u64) -> Result<*mut Frame
     };
     user::write(at as usize, &frame)?;
     Ok(at)
-}
-
-impl Default for StackT {
-    fn default() -> StackT {
-        StackT::NONE
-    }
 }
 
 impl SigContext {

@@ -11,8 +11,10 @@ pub mod calls;
 pub mod delivery;
 pub mod descriptor;
 pub mod frame;
+pub mod info;
 pub mod inherited;
 pub mod masks;
+pub mod stack;
 
 use crate::arch::Resume;
 use crate::arch::x86_64::cpu::FloatControl;

@@ -1,0 +1,61 @@
+//! siginfo_t: what a signal tells of itself.
+
+/// si_code of what tgkill(2) sends.
+pub const SI_TKILL: i32 = -6;
+
+/// siginfo_t: the fields that grivet reads or writes; the rest is carried along.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct SigInfo {
+    pub si_signo: i32,
+    pub si_errno: i32,
+    pub si_code: i32,
+    _padding: i32,
+    /// For kill and tgkill: pid, uid. For timers: id, overrun. For faults: the address.
+    pub words: [u64; 14],
+}
+
+impl SigInfo {
+    /// An empty one.
+    pub const NONE: SigInfo = SigInfo { si_signo: 0, si_errno: 0, si_code: 0, _padding: 0, words: [0; 14] };
+
+    /// `si_value` of a timer or of sigqueue.
+    pub fn value(&self) -> u64 {
+        self.words[1]
+    }
+
+    /// `si_addr` of a fault.
+    pub fn address(&self) -> u64 {
+        self.words[0]
+    }
+
+    /// A signal that the kernel raises by itself.
+    pub fn from_kernel(signal: u32) -> SigInfo {
+        const SI_KERNEL: i32 = 0x80;
+        SigInfo { si_signo: signal as i32, si_code: SI_KERNEL, ..SigInfo::NONE }
+    }
+
+    /// Expirations of a timer that its signal stands for besides its own (`si_overrun`).
+    pub fn overrun(&self) -> i32 {
+        (self.words[0] >> 32) as i32
+    }
+
+    /// The signal stands for more.
+    pub fn add_overrun(&mut self, count: i32) {
+        let overrun = self.overrun().saturating_add(count);
+        self.words[0] = self.words[0] & u64::from(u32::MAX) | u64::from(overrun as u32) << 32;
+    }
+
+    /// Whether both are signals of one timer.
+    pub fn is_of_same_timer(&self, other: &SigInfo) -> bool {
+        let key = |info: &SigInfo| (info.si_code, info.si_signo, info.words[0] as u32);
+        key(self) == key(other)
+    }
+
+    /// As tgkill(2) fills it in.
+    pub fn from_thread(signal: u32, pid: i32, uid: u32) -> SigInfo {
+        let mut info = SigInfo { si_signo: signal as i32, si_code: SI_TKILL, ..SigInfo::NONE };
+        info.words[0] = u64::from(pid as u32) | u64::from(uid) << 32;
+        info
+    }
+}
