@@ -24,6 +24,11 @@ fn clone_flags() {
 }
 
 #[test]
+fn traces() {
+    Program::c("process/traces").with_helper_threads().same();
+}
+
+#[test]
 fn exec_fails() {
     Program::c("process/exec_fails").with_helper_threads().ends(End::Exited(7)).same();
 }

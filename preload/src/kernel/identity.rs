@@ -91,6 +91,17 @@ pub fn change_ids(worker: &mut Worker, number: Sysno) -> Outcome {
     Outcome::Pass
 }
 
+/// unshare(2) and setns(2). One that fails, or that asks for nothing, changes nothing for anybody.
+pub fn change_namespaces(worker: &mut Worker, call: &Frame, number: Sysno) -> Outcome {
+    super::pool::retire(worker);
+    // SAFETY: the program's own call.
+    let answer = unsafe { crate::raw::call(number as u32, call.arguments()) };
+    if answer == 0 && (number == Sysno::setns || call.rdi != 0) {
+        say_whole_process(worker, number);
+    }
+    Outcome::Done(answer)
+}
+
 /// A thread is sent `signal` by another: if it is the one by which the C library has all threads change their ids, that
 /// thread and the one that asks will do so.
 pub fn signal_is_sent(worker: &mut Worker, signal: usize) {

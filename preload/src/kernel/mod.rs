@@ -225,9 +225,8 @@ fn answer(worker: &mut Worker, call: &mut Frame) -> Outcome {
         | Sysno::setresgid
         | Sysno::setfsuid
         | Sysno::setfsgid
-        | Sysno::capset
-        | Sysno::unshare
-        | Sysno::setns => identity::change_ids(worker, number),
+        | Sysno::capset => identity::change_ids(worker, number),
+        Sysno::unshare | Sysno::setns => identity::change_namespaces(worker, call, number),
         Sysno::fork | Sysno::vfork => process::fork(worker, call, number),
         Sysno::execve | Sysno::execveat => process::exec(worker, call),
         Sysno::exit_group => process::exit_group(worker),
