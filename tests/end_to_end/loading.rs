@@ -111,6 +111,7 @@ fn statistics_count_what_happened() {
         "parks_poll",
         "parks_signal",
         "parks_io",
+        "received_together",
         "answered",
         "passed",
     ];
