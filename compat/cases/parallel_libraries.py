@@ -81,4 +81,4 @@ def ffmpeg(stage: Stage) -> None:
 def imagemagick(stage: Stage) -> None:
     size = "200x200" if stage.quick else "500x500"
     picture = ["-size", size, "gradient:red-blue", "-rotate", "30", "-swirl", "90", "-resize", "150%", "-blur", "0x8", "-sharpen", "0x3"]
-    output(stage, "convert", "-limit", "thread", "4", *picture, "-format", "%wx%h %#", "info:-")
+    output(stage, "convert", "-limit", "thread", "4", *picture, "-format", "%wx%h %#", "info:-", OMP_NUM_THREADS="4")

@@ -119,7 +119,7 @@ def ada(stage: Stage) -> None:
 
 def java(stage: Stage, option: str) -> None:
     stage.client(["javac", "-d", stage.directory, PROGRAMS.parents[1] / "tests/programs/languages/Collects.java"])
-    output(stage, "java", option, "-Xmx24m", "-XX:ActiveProcessorCount=4", "-cp", stage.directory, "Collects")
+    output(stage, "java", option, "-Xmx48m", "-XX:ActiveProcessorCount=4", "-cp", stage.directory, "Collects")
 
 
 # By how code is run and by collector, for each of which HotSpot stops its threads in another way.
@@ -133,7 +133,7 @@ for NAME, OPTION in (
 ):
     case(
         f"java-{NAME}",
-        f"{OPTION}: 50 threads in 24 MiB that sleep, lock, wait and allocate",
+        f"{OPTION}: 50 threads in 48 MiB that sleep, lock, wait and allocate",
         {"java": "openjdk-17-jre-headless", "javac": "openjdk-17-jdk-headless"},
         ["java", "-version"],
     )(lambda stage, option=OPTION: java(stage, option))

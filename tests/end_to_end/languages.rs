@@ -75,7 +75,7 @@ fn java_threads() {
 #[test]
 fn java_collections_stop_all_threads() {
     for option in ["-Xint", "-XX:+UseSerialGC", "-XX:+UseG1GC"] {
-        let java = Program::command("java").args([option, "-Xmx24m", "-XX:ActiveProcessorCount=4"]);
+        let java = Program::command("java").args([option, "-Xmx48m", "-XX:ActiveProcessorCount=4"]);
         java.source("languages/Collects.java").time_limit(120).with_helper_threads().same();
     }
 }
