@@ -167,7 +167,8 @@ fn prepare(worker: &mut Worker, config: Config) -> Result<(), Errno> {
         worker.clock.use_vdso(vdso as usize);
     }
     worker.stack_bottom = map_stack(WORKER_STACK)?;
-    worker.stack_top = worker.stack_bottom + WORKER_STACK;
+    // Room for the address of the frame that the gate answers.
+    worker.stack_top = worker.stack_bottom + WORKER_STACK - 16;
     let handler_stack = map_stack(HANDLER_STACK)?;
     worker.signals.handler_stack = StackT::new(handler_stack as u64, HANDLER_STACK as u64, 0);
     let own = rewrite::own_span();

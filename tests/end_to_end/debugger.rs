@@ -46,6 +46,20 @@ fn every_green_thread_meets_the_breakpoint() {
 }
 
 #[test]
+fn attaching_while_all_threads_wait() {
+    let program = compile(Language::C, "process/all_asleep", &[]);
+    let mut running =
+        Command::new(&program).arg("60").env("LD_PRELOAD", library()).stdout(Stdio::null()).spawn().expect("a program");
+    std::thread::sleep(Duration::from_millis(500));
+    let text = gdb(&["-p", &running.id().to_string()], &["backtrace"], None);
+    running.kill().expect("an end");
+    running.wait().expect("its status");
+    let frames = ["innermost", "outer", "sleeps", "start_thread"].map(|name| format!(" {name} ("));
+    let places: Vec<_> = frames.iter().map(|frame| text.find(frame.as_str())).collect();
+    assert!(places.iter().all(Option::is_some) && places.is_sorted(), "not the whole way: {text}");
+}
+
+#[test]
 fn attaching_and_detaching() {
     let program = compile(Language::C, "process/debugged", &[]);
     let running = Command::new("timeout")

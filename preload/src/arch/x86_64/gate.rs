@@ -6,11 +6,11 @@
 //!
 //! ```text
 //!   task's stack                                 worker's stack
-//!   +---------------------------+                +--------------------+ <- Worker::stack_top
-//!   | the program's frames      |                | return address     |
-//!   +---------------------------+ <- rsp at the  | kernel::enter's    |
-//!   | red zone, 128 bytes       |    syscall     | frames             |
-//!   +---------------------------+                |   (empty whenever  |
+//!   +---------------------------+                +--------------------+
+//!   | the program's frames      |                | address of Frame   | <- Worker::stack_top
+//!   +---------------------------+ <- rsp at the  | return address     |
+//!   | red zone, 128 bytes       |    syscall     | kernel::enter's    |
+//!   +---------------------------+                | frames (none while |
 //!   | xmm15 .. xmm0             |                |    a task runs)    |
 //!   | extended, rsp, number,    |
 //!   | site, rip, rax            |                +--------------------+
@@ -40,6 +40,36 @@ use crate::sched::task::Task;
 use crate::sched::worker::Worker;
 use core::mem::{offset_of, size_of};
 
+/// From the program's rsp down to the frame.
+const BELOW: usize = RED_ZONE + size_of::<Frame>();
+
+/// A number below 2^14 in DWARF's form, in two bytes.
+const fn uleb(number: usize) -> [u8; 2] {
+    assert!(number < 1 << 14);
+    [(number & 0x7f) as u8 | 0x80, (number >> 7) as u8]
+}
+
+/// Unwinding information from where rsp is the worker's, for debuggers: the word there is the address of the frame of the
+/// task that came in, and two words before its `site` stands where in the program's own code that was (`sites::stub`).
+/// As a signal's frame it may lie on another stack than its caller.
+macro_rules! caller {
+    () => {
+        concat!(
+            // DW_CFA_def_cfa_expression: DW_OP_breg7 0, DW_OP_deref, DW_OP_plus_uconst.
+            ".cfi_escape 0x0f, 6, 0x77, 0, 0x06, 0x23, {below_low}, {below_high}\n",
+            // DW_CFA_val_expression for rip: the same up to DW_OP_plus_uconst, DW_OP_deref, DW_OP_lit16, DW_OP_minus,
+            // DW_OP_deref.
+            ".cfi_escape 0x16, 16, 10, 0x77, 0, 0x06, 0x23, {site_low}, {site_high}, 0x06, 0x40, 0x1c, 0x06\n",
+            ".cfi_offset rbx, {rbx} - {below}\n",
+            ".cfi_offset rbp, {rbp} - {below}\n",
+            ".cfi_offset r12, {r12} - {below}\n",
+            ".cfi_offset r13, {r13} - {below}\n",
+            ".cfi_offset r14, {r14} - {below}\n",
+            ".cfi_offset r15, {r15} - {below}\n",
+        )
+    };
+}
+
 macro_rules! gate {
     ($name:literal, $extended:literal) => {
         concat!(
@@ -52,6 +82,9 @@ macro_rules! gate {
             ", @function\n.balign 64\n",
             $name,
             ":\n",
+            ".cfi_startproc simple\n",
+            ".cfi_signal_frame\n",
+            ".cfi_undefined rip\n",
             "mov r11, qword ptr [rip + grivet_current@GOTTPOFF]\n",
             "mov r11, qword ptr fs:[r11]\n",
             "test r11, r11\n",
@@ -100,8 +133,12 @@ macro_rules! gate {
             "mov rdi, rsp\n",
             "mov rsi, qword ptr [r11 + {worker}]\n",
             "mov rsp, qword ptr [rsi + {stack_top}]\n",
+            "mov qword ptr [rsp], rdi\n",
+            ".cfi_remember_state\n",
+            caller!(),
             "call {enter}\n",
             "jmp grivet_resume\n",
+            ".cfi_restore_state\n",
             // Perhaps a child that shares this memory: ask the kernel who we are, on the caller's own stack.
             "2:\n",
             "lea rsp, [rsp - {red_zone}]\n",
@@ -123,6 +160,7 @@ macro_rules! gate {
             "jmp 1b\n",
             "3:\n",
             "jmp rcx\n",
+            ".cfi_endproc\n",
             ".size ",
             $name,
             ", . - ",
@@ -207,12 +245,18 @@ core::arch::global_asm!(
     // rax = Resume of the current task, with attention wanted.
     ".globl grivet_recheck", ".hidden grivet_recheck",
     "grivet_recheck:",
+    ".cfi_startproc simple",
+    ".cfi_signal_frame",
+    ".cfi_undefined rip",
     "lea rsi, [rip + {the_worker}]",
     "mov rsp, qword ptr [rsi + {stack_top}]",
     "mov rdi, rax",
+    "mov qword ptr [rsp], rdi",
     "cld",
+    caller!(),
     "call {attend}",
     "jmp grivet_resume",
+    ".cfi_endproc",
     // What the kernel returns to after grivet's own signal handler.
     ".globl grivet_restorer", ".hidden grivet_restorer",
     "grivet_restorer:",
@@ -243,7 +287,11 @@ core::arch::global_asm!(
     "mov rax, -4",
     "ret",
     ".popsection",
-    below = const RED_ZONE + size_of::<Frame>(),
+    below = const BELOW,
+    below_low = const uleb(BELOW)[0],
+    below_high = const uleb(BELOW)[1],
+    site_low = const uleb(offset_of!(Frame, site))[0],
+    site_high = const uleb(offset_of!(Frame, site))[1],
     red_zone = const RED_ZONE,
     r15 = const offset_of!(Frame, r15),
     r14 = const offset_of!(Frame, r14),
