@@ -1,7 +1,7 @@
 //! CPU time of single tasks: CLOCK_THREAD_CPUTIME_ID, the clocks of pthread_getcpuclockid(3), getrusage(RUSAGE_THREAD).
 //! The kernel counts for the worker's thread; from the moment that a program first asks, that clock is read at each
-//! switch and what has passed goes to the task that ran. Before, a task is charged a tick of the slice timer for each
-//! that finds it running, because reading the clock costs more than a switch.
+//! switch and what has passed goes to the task that ran. Before, it is read at each tick of the slice timer and charged to
+//! the task that this finds running, because reading the clock costs more than a switch.
 
 use super::{Outcome, error};
 use crate::arch::Frame;
@@ -47,7 +47,8 @@ fn of_worker() -> u64 {
 /// What the first thread had used before grivet woke is its own.
 pub fn begin(worker: &mut Worker) {
     let current = worker.current;
-    worker.tasks[current].extra().cpu_time = of_worker();
+    worker.cpu_time.since = of_worker();
+    worker.tasks[current].extra().cpu_time = worker.cpu_time.since;
 }
 
 /// In the child of a fork: the calling task is all there is, and its time begins anew.
@@ -59,7 +60,8 @@ pub fn become_child(worker: &mut Worker) {
     }
 }
 
-/// What has passed since the last time goes to the task that ran.
+/// What has passed since the last time goes to the current task: it ran, or was found running by the slice timer, or was
+/// the only one.
 #[cold]
 pub fn charge(worker: &mut Worker) {
     let now = of_worker();
@@ -71,22 +73,10 @@ pub fn charge(worker: &mut Worker) {
     }
 }
 
-/// A tick of the slice timer, of `tick` ns, has found the current task running.
-pub fn sample(worker: &mut Worker, tick: u64) {
-    if !worker.cpu_time.is_on {
-        let current = worker.current;
-        worker.tasks[current].extra().cpu_time += tick;
-    }
-}
-
 /// The CPU time that task `id` has had, ns.
 pub fn of(worker: &mut Worker, id: TaskId) -> u64 {
-    if worker.cpu_time.is_on {
-        charge(worker);
-    } else {
-        worker.cpu_time.is_on = true;
-        worker.cpu_time.since = of_worker();
-    }
+    charge(worker);
+    worker.cpu_time.is_on = true;
     worker.tasks[id].extra.as_ref().map_or(0, |extra| extra.cpu_time)
 }
 

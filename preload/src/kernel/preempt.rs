@@ -87,6 +87,11 @@ impl Preemption {
         }
     }
 
+    /// Whether tasks switch only where they block.
+    pub fn is_forbidden(&self) -> bool {
+        self.forbidden
+    }
+
     /// Whether spawn rules are in force.
     pub fn has_rules(&self) -> bool {
         self.rules
@@ -98,6 +103,11 @@ impl Preemption {
     pub fn is_calm(&self, switches: u64) -> bool {
         const A_WHILE: u64 = 10_000;
         !self.forbidden && switches.wrapping_sub(self.last_slice) > A_WHILE
+    }
+
+    /// Whether ticks come.
+    pub fn is_armed(&self) -> bool {
+        self.armed
     }
 
     /// Starts the slices, unless they run.

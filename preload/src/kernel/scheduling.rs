@@ -14,6 +14,7 @@ use linux_raw_sys::general::{PRIO_PROCESS, SCHED_BATCH, SCHED_FIFO, SCHED_IDLE, 
 use syscalls::{Errno, Sysno};
 
 const RESET_ON_FORK: i32 = 0x4000_0000;
+const LOWEST_NICE: i32 = -20;
 /// Bytes of struct sched_attr, first version, in words: size and policy, flags, nice and priority, three of deadlines.
 const ATTRIBUTES: usize = 6;
 
@@ -99,8 +100,19 @@ fn set(worker: &mut Worker, id: TaskId, policy: i32, priority: i32) -> Result<()
     let ask = || raw::check(unsafe { raw::call(Sysno::sched_setscheduler as u32, arguments) }).map(drop);
     if worker.is_single() {
         ask()?;
-    } else if policy_of(worker, id) != (policy, priority) && !(priority == 0 && policy & RESET_ON_FORK == 0) {
-        on_trial(ask)?;
+    } else {
+        let (present, own) = policy_of(worker, id);
+        let is_lower = (present ^ policy) & !RESET_ON_FORK == 0 && priority <= own;
+        let leaves_idle = present & !RESET_ON_FORK == SCHED_IDLE as i32 && policy & !RESET_ON_FORK != SCHED_IDLE as i32;
+        if leaves_idle && !is_real_time(policy) && !may_have_nice(nice_of(worker, id)) {
+            return Err(Errno::EPERM);
+        }
+        if present & !policy & RESET_ON_FORK != 0 && !may_have_nice(LOWEST_NICE) {
+            return Err(Errno::EPERM);
+        }
+        if !is_lower && is_real_time(policy) {
+            on_trial(ask)?;
+        }
     }
     worker.tasks[id].extra().scheduling = Some((policy, priority));
     set_priority(worker, id, priority as u8);
@@ -119,9 +131,11 @@ fn on_trial(ask: impl FnOnce() -> Result<(), Errno>) -> Result<(), Errno> {
     Ok(())
 }
 
-/// Gives task `id` this real-time priority (0 for none), wherever it stands.
+/// Gives task `id` this real-time priority (0 for none), wherever it stands. One that was lowered goes before its new
+/// equals, as in the kernel (__setscheduler, ENQUEUE_HEAD).
 pub fn set_priority(worker: &mut Worker, id: TaskId, priority: u8) {
-    if worker.tasks[id].priority == priority {
+    let before = worker.tasks[id].priority;
+    if before == priority {
         return;
     }
     let is_queued = worker.tasks[id].state == State::Ready;
@@ -129,7 +143,9 @@ pub fn set_priority(worker: &mut Worker, id: TaskId, priority: u8) {
         worker.run_queue.remove(&mut worker.tasks, id);
     }
     worker.tasks[id].priority = priority;
-    if is_queued {
+    if is_queued && priority != 0 && priority < before {
+        worker.run_queue.push_front(&mut worker.tasks, id);
+    } else if is_queued {
         worker.run_queue.push(&mut worker.tasks, id);
     }
     if id == worker.current {
@@ -156,6 +172,10 @@ pub fn get_policy(worker: &mut Worker, call: &mut Frame, number: Sysno) -> Outco
     Outcome::Done(user::write(address, &priority).map_or_else(error, |()| 0))
 }
 
+fn is_real_time(policy: i32) -> bool {
+    matches!((policy & !RESET_ON_FORK) as u32, SCHED_FIFO | SCHED_RR)
+}
+
 fn policy_of(worker: &Worker, id: TaskId) -> (i32, i32) {
     worker.tasks[id].extra.as_ref().and_then(|extra| extra.scheduling).unwrap_or((SCHED_NORMAL as i32, 0))
 }
@@ -179,21 +199,31 @@ pub fn begin(worker: &mut Worker) {
 pub fn inherit(parent: &Extra, child: &mut Extra) {
     child.affinity = parent.affinity.clone();
     child.nice = parent.nice;
-    child.scheduling = parent.scheduling.filter(|(policy, _)| policy & RESET_ON_FORK == 0);
-    if parent.scheduling.is_some_and(|(policy, _)| policy & RESET_ON_FORK != 0) {
-        child.nice = parent.nice.map(|nice| nice.max(0));
+    child.scheduling = parent.scheduling;
+    if let Some((policy, _)) = parent.scheduling.filter(|(policy, _)| policy & RESET_ON_FORK != 0) {
+        // kernel/sched/core.c, sched_fork.
+        let (policy, was_real_time) = (policy & !RESET_ON_FORK, is_real_time(policy));
+        child.scheduling = Some((if was_real_time { SCHED_NORMAL as i32 } else { policy }, 0));
+        child.nice = parent.nice.map(|nice| if was_real_time { 0 } else { nice.max(0) });
     }
 }
 
 /// Whether the running task must give way at this tick of the slice timer. Tasks of SCHED_FIFO keep the processor until
 /// they give it up, but for the share of those that are no real-time tasks.
 pub fn may_slice(worker: &mut Worker, has_had_slice: bool) -> bool {
-    let others_wait = worker.run_queue.has_others();
-    let real_time = &mut worker.run_queue.real_time;
+    let real_time = &worker.run_queue.real_time;
     if real_time.running == 0 && real_time.count == 0 {
         return has_had_slice;
     }
-    if real_time.tick(others_wait) {
+    if worker.has_something_to_look_for() {
+        // A task that keeps the processor must not keep a higher one from waking.
+        worker.look_around();
+        if worker.run_queue.real_time.is_outranked() {
+            return true;
+        }
+    }
+    let others_wait = worker.run_queue.has_others();
+    if worker.run_queue.real_time.tick(others_wait) {
         return true;
     }
     let current = worker.current;
@@ -210,16 +240,29 @@ pub fn set_nice(worker: &mut Worker, call: &mut Frame) -> Outcome {
     }
     let wanted = (nice as i32).clamp(-20, 19);
     let present = nice_of(worker, id);
-    if wanted < present {
-        // SAFETY: takes plain numbers.
-        let ask = || raw::check(unsafe { raw::call(Sysno::setpriority as u32, [0, 0, wanted as usize, 0, 0, 0]) });
-        let allowed = on_trial(|| ask().map(drop));
-        if let Err(errno) = allowed {
-            return Outcome::Done(error(errno));
-        }
+    if wanted < present && !may_have_nice(wanted) {
+        return Outcome::Done(error(Errno::EACCES));
     }
     worker.tasks[id].extra().nice = Some(wanted);
     Outcome::Done(0)
+}
+
+/// Whether a thread may go down to this nice value: within RLIMIT_NICE, or with a right that the kernel knows of. It is
+/// asked to give the worker's thread a lower one than it has, which it takes back.
+fn may_have_nice(wanted: i32) -> bool {
+    const RLIMIT_NICE: usize = 13;
+    let mut limit = [0u64; 2];
+    let arguments = [0, RLIMIT_NICE, 0, limit.as_mut_ptr() as usize, 0, 0];
+    // SAFETY: the kernel writes two words.
+    if unsafe { raw::call(Sysno::prlimit64 as u32, arguments) } == 0 && limit[0] as i64 >= i64::from(20 - wanted) {
+        return true;
+    }
+    // SAFETY: asks about the worker's thread.
+    let of_worker = 20 - unsafe { raw::call(Sysno::getpriority as u32, [0; 6]) } as i32;
+    let lower = wanted.min(of_worker - 1);
+    // SAFETY: takes plain numbers.
+    let ask = || raw::check(unsafe { raw::call(Sysno::setpriority as u32, [0, 0, lower as usize, 0, 0, 0]) }).map(drop);
+    on_trial(ask).is_ok()
 }
 
 /// getpriority(2) of one thread, which gives 20 less the nice value.

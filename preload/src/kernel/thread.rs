@@ -7,7 +7,7 @@ use crate::arch::Resume;
 use crate::arch::x86_64::cpu;
 use crate::arch::x86_64::frame::RED_ZONE;
 use crate::arch::x86_64::user_memory as user;
-use crate::kernel::{priority_inheritance, process, scheduling};
+use crate::kernel::{cpu_time, priority_inheritance, process, scheduling};
 use crate::raw;
 use crate::sched::task::{Extra, FIRST_TID, TaskId};
 use crate::sched::worker::Worker;
@@ -74,6 +74,10 @@ fn any_clone(worker: &mut Worker, call: &mut Frame, request: &Request) -> Outcom
 /// Makes a task that goes on where the caller does, on the new stack, with result 0. The new thread's id.
 fn start(worker: &mut Worker, call: &Frame, request: &Request) -> Result<usize, Errno> {
     let parent = worker.current;
+    if worker.is_single() && !worker.preemption.is_armed() {
+        // No tick has told who ran; from now on it need not be the maker.
+        cpu_time::charge(worker);
+    }
     let this: *mut Worker = worker;
     let id = worker.tasks.allocate(this)?;
     let tid = worker.tasks[id].tid;

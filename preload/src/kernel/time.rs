@@ -1,6 +1,6 @@
 //! Sleeping and yielding: nanosleep(2), clock_nanosleep(2), sched_yield(2).
 
-use super::{Outcome, error};
+use super::{Outcome, cpu_time, error};
 use crate::arch::Frame;
 use crate::arch::x86_64::user_memory as user;
 use crate::sched::clock::NS_PER_S;
@@ -24,16 +24,34 @@ pub fn to_ns(time: __kernel_timespec) -> Result<u64, Errno> {
     Ok((time.tv_sec as u64).saturating_mul(NS_PER_S).saturating_add(time.tv_nsec as u64).min(i64::MAX as u64))
 }
 
+/// Whether `clock` counts CPU time: the process's, or that of another process or thread, whose numbers are negative (and
+/// end in three if they are files' instead).
+fn is_of_cpu_time(clock: u32) -> bool {
+    const FILE: u32 = 3;
+    clock == CLOCK_PROCESS_CPUTIME_ID || ((clock as i32) < 0 && clock & FILE != FILE)
+}
+
+/// What `clock` shows. None if there is no such clock.
+fn read(worker: &mut Worker, clock: u32) -> Option<u64> {
+    match cpu_time::task_of(worker, clock as i32) {
+        Some(id) => Some(cpu_time::of(worker, id)),
+        None => worker.clock.read(clock as i32),
+    }
+}
+
 /// nanosleep(2): a span on CLOCK_MONOTONIC.
 pub fn nanosleep(worker: &mut Worker, call: &mut Frame) -> Outcome {
     sleep(worker, call, CLOCK_MONOTONIC, false, call.rdi as usize)
 }
 
 /// clock_nanosleep(2). Clocks that other tasks' running does not move are turned into CLOCK_MONOTONIC once; CPU-time
-/// clocks are looked at again when the time could be over; clocks that wake a suspended machine are left to the kernel.
+/// clocks are looked at again when the time could be over; clocks that wake a suspended machine are left to the kernel,
+/// and so is a thread's own, which it refuses.
 pub fn clock_nanosleep(worker: &mut Worker, call: &mut Frame) -> Outcome {
     let clock = call.rdi as u32;
-    if !matches!(clock, CLOCK_REALTIME | CLOCK_MONOTONIC | CLOCK_BOOTTIME | CLOCK_TAI | CLOCK_PROCESS_CPUTIME_ID) {
+    let is_usual = matches!(clock, CLOCK_REALTIME | CLOCK_MONOTONIC | CLOCK_BOOTTIME | CLOCK_TAI);
+    let is_own = cpu_time::task_of(worker, clock as i32) == Some(worker.current);
+    if !is_usual && (!is_of_cpu_time(clock) || is_own) {
         return Outcome::Pass;
     }
     sleep(worker, call, clock, call.rsi as u32 & TIMER_ABSTIME != 0, call.rdx as usize)
@@ -46,7 +64,7 @@ fn sleep(worker: &mut Worker, call: &mut Frame, clock: u32, absolute: bool, requ
         Err(errno) => return Outcome::Done(error(errno)),
     };
     let now = worker.clock.now();
-    let there = if clock == CLOCK_MONOTONIC { Some(now) } else { worker.clock.read(clock as i32) };
+    let there = if clock == CLOCK_MONOTONIC { Some(now) } else { read(worker, clock) };
     let Some(there) = there else { return Outcome::Done(error(Errno::EINVAL)) };
     let span = if absolute { time.saturating_sub(there) } else { time };
     let id = worker.current;
@@ -63,8 +81,10 @@ fn sleep(worker: &mut Worker, call: &mut Frame, clock: u32, absolute: bool, requ
 
 /// A sleeper's time on CLOCK_MONOTONIC is over: it wakes, unless its CPU-time clock is behind.
 pub fn wake_sleeper(worker: &mut Worker, id: TaskId, now: u64) {
-    if worker.tasks[id].sleep_clock == CLOCK_PROCESS_CPUTIME_ID {
-        let there = worker.clock.read(CLOCK_PROCESS_CPUTIME_ID as i32).unwrap_or(u64::MAX);
+    let clock = worker.tasks[id].sleep_clock;
+    if is_of_cpu_time(clock) {
+        // The clock of a thread that has ended shows nothing, and stands still.
+        let there = read(worker, clock).unwrap_or(0);
         let left = worker.tasks[id].deadline.saturating_sub(there);
         if left > 0 && worker.timers.insert(id, now.saturating_add(left.max(CPU_CLOCK_LOOK))).is_ok() {
             return;
@@ -78,7 +98,7 @@ pub fn wake_sleeper(worker: &mut Worker, id: TaskId, now: u64) {
 pub fn interrupt_sleeper(worker: &mut Worker, id: TaskId) -> isize {
     let clock = worker.tasks[id].sleep_clock;
     let deadline = core::mem::take(&mut worker.tasks[id].deadline);
-    let there = worker.clock.read(clock as i32).unwrap_or(deadline);
+    let there = read(worker, clock).unwrap_or(deadline);
     let call = worker.frame_of(id);
     let is_nanosleep = call.number() == syscalls::Sysno::nanosleep as u32;
     let remaining = if is_nanosleep { call.rsi } else { call.r10 } as usize;

@@ -129,6 +129,11 @@ impl RealTime {
         unsafe { (*WORKER.get()).attention.store(1, Ordering::Relaxed) };
     }
 
+    /// Whether a task that goes before the running one has become ready.
+    pub fn is_outranked(&self) -> bool {
+        self.outranks && self.highest() > self.running
+    }
+
     /// Whether the running task has to give way to one of higher priority; asked once for each that came.
     pub fn take_outranks(&mut self) -> bool {
         core::mem::take(&mut self.outranks) && self.highest() > self.running

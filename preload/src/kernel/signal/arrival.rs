@@ -233,7 +233,7 @@ fn interrupt_program(worker: *mut Worker, info: SigInfo, is_fault: bool, is_tick
     if is_tick {
         let has_had_slice = worker.preemption.tick(worker.tasks.live, worker.stats.switches);
         worker.discards.flush(&mut worker.arena);
-        cpu_time::sample(worker, preempt::TICK);
+        cpu_time::charge(worker);
         if !scheduling::may_slice(worker, has_had_slice)
             || (worker.run_queue.is_empty() && !worker.has_something_to_look_for())
         {

@@ -278,10 +278,11 @@ pub fn attend(worker: &mut Worker, resume: Resume) -> Resume {
         worker.forget_float_control();
     }
     let resume = worker.tasks[current].resume;
+    let is_slice_over = worker.preemption.take_slice_over();
     if worker.run_queue.real_time.take_outranks() {
         return give_way(worker, resume);
     }
-    if worker.preemption.take_slice_over() && resume.as_signal().is_some() {
+    if is_slice_over && resume.as_signal().is_some() {
         worker.look_around();
         if !worker.run_queue.is_empty() {
             let task = &mut worker.tasks[current];
