@@ -39,6 +39,11 @@ fn python_multiprocessing_pool() {
 }
 
 #[test]
+fn python_pool_of_a_manager() {
+    Program::python("languages/pool_of_a_manager.py").same();
+}
+
+#[test]
 fn ruby_threads() {
     Program::command("ruby").source("languages/threads.rb").same();
 }

@@ -5,14 +5,14 @@
 use super::{Outcome, error, time};
 use crate::arch::Frame;
 use crate::arch::x86_64::user_memory as user;
-use crate::kernel::io::{complete, lend};
+use crate::kernel::io::{became_ready, complete, lend};
 use crate::kernel::signal::{delivery, held_back};
 use crate::raw;
 use crate::sched::clock::NS_PER_S;
 use crate::sched::descriptors::Direction;
 use crate::sched::descriptors::watches::{NO_WATCH, WatchId};
 use crate::sched::idle::timespec;
-use crate::sched::task::{State, TaskId, Wait};
+use crate::sched::task::{NONE, State, TaskId, Wait};
 use crate::sched::worker::Worker;
 use linux_raw_sys::general::{__kernel_timespec, POLLIN, POLLOUT, POLLPRI, POLLWRBAND, POLLWRNORM, pollfd};
 use syscalls::{Errno, Sysno};
@@ -57,7 +57,7 @@ pub fn answer(worker: &mut Worker, call: &mut Frame, number: Sysno) -> Outcome {
         empty_sets(&request);
     }
     if ready != 0 || timeout == Some(0) {
-        return Outcome::Done(ready);
+        return ready_at_once(worker, call, &request, ready);
     }
     if !watch(worker, id, &request) {
         return Outcome::Done(error(Errno::ENOMEM));
@@ -81,6 +81,52 @@ pub fn answer(worker: &mut Worker, call: &mut Frame, number: Sysno) -> Outcome {
         delivery::deliver_pending(worker, id);
     }
     Outcome::Switch
+}
+
+/// The call is over without having waited. Who asks again and again about a file that another task waits for must not
+/// keep that one waiting: natively it would have run on another processor by now.
+fn ready_at_once(worker: &mut Worker, call: &mut Frame, request: &Request, ready: isize) -> Outcome {
+    let has_woken = ready > 0 && worker.descriptors.has_waiters() && let_waiters_try(worker, request);
+    if worker.is_time_for_others(has_woken) {
+        call.answer(ready);
+        worker.suspend(call);
+        worker.yield_current();
+        return Outcome::Switch;
+    }
+    Outcome::Done(ready)
+}
+
+/// Tasks that wait to read from one of the files that have just been found ready may try. Whether there are any.
+fn let_waiters_try(worker: &mut Worker, request: &Request) -> bool {
+    const MOST: usize = 256;
+    let mut has_woken = false;
+    let mut may_read = |worker: &mut Worker, fd: i32| {
+        if worker.descriptors.get(fd).is_some_and(|entry| entry.readers != NONE) {
+            became_ready(worker, fd, Direction::Read.bit(), false);
+            has_woken = true;
+        }
+    };
+    match *request {
+        Request::Poll(files, count) => {
+            for place in (0..count.min(MOST)).map(|index| files + index * size_of::<pollfd>()) {
+                // SAFETY: a pollfd is plain integers.
+                let Ok(file) = (unsafe { user::read::<pollfd>(place) }) else { break };
+                if file.revents & POLLIN as i16 != 0 {
+                    may_read(worker, file.fd);
+                }
+            }
+        }
+        Request::Select(count, [read, ..]) => {
+            for fd in 0..if read == 0 { 0 } else { count } {
+                // SAFETY: any byte is a valid u8.
+                let byte = unsafe { user::read::<u8>(read + fd / 8) }.unwrap_or(0);
+                if byte >> (fd % 8) & 1 != 0 {
+                    may_read(worker, fd as i32);
+                }
+            }
+        }
+    }
+    has_woken
 }
 
 /// How long the call may wait (None: for ever), ns, and the mask it asks for.

@@ -274,6 +274,23 @@ impl Worker {
         self.waits_for_files() && cpu::time_stamp().wrapping_sub(self.looked_at) > LOOK_CYCLES
     }
 
+    /// Whether a task that has just looked at files, and need not wait, should let others go first: it `has_woken` one, or
+    /// nobody has looked for a millisecond after those that wait for files or the time.
+    pub fn is_time_for_others(&mut self, has_woken: bool) -> bool {
+        if self.preemption.is_forbidden() || self.run_queue.real_time.running != 0 {
+            return false;
+        }
+        if !has_woken {
+            let now = cpu::time_stamp();
+            if now.wrapping_sub(self.looked_at) <= LOOK_CYCLES {
+                return false;
+            }
+            self.looked_at = now;
+            self.look_around();
+        }
+        !self.run_queue.is_empty()
+    }
+
     /// Timers that are due, files that are ready, shared futexes that have changed.
     pub fn look_around(&mut self) {
         self.until_look = SWITCHES_BETWEEN_LOOKS;

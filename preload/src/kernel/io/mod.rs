@@ -89,6 +89,13 @@ pub fn begin(worker: &mut Worker, frame: &mut Frame, number: Sysno) -> Outcome {
     match attempt(worker, &call) {
         Attempt::Done(result) => {
             events::restore_mask(worker, id);
+            let is_look = matches!(number, Sysno::epoll_wait | Sysno::epoll_pwait | Sysno::epoll_pwait2);
+            if is_look && worker.is_time_for_others(false) {
+                frame.answer(result);
+                worker.suspend(frame);
+                worker.yield_current();
+                return Outcome::Switch;
+            }
             Outcome::Done(result)
         }
         Attempt::Pass => Outcome::Pass,
