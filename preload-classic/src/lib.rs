@@ -10,12 +10,12 @@
 //!
 //! - **Identity.** All coroutines are one thread to libc: one `pthread_self`, one name, one `errno`, one copy of each
 //!   thread-local variable, on which C++, Rust, Python and every TLS library rely.
-//! - **Every wait that has no hook** stops the worker and with it all coroutines: a mutex, a condition variable, `read`,
-//!   `epoll_wait`. If what is waited for is another coroutine's to give, that is a deadlock.
+//! - **Every wait that has no hook** stops the worker and with it all coroutines: a mutex, a condition variable,
+//!   `read`, `epoll_wait`. If what is waited for is another coroutine's to give, that is a deadlock.
 //! - **libc calls itself** without its exported symbols: no hook sees the locks of stdio and malloc, or what
 //!   `getaddrinfo` waits for.
-//! - **pthreads are more than their names.** What `pthread_create` hands out here is a number, not libc's thread: libc's
-//!   functions that take one and have no hook (`pthread_setname_np`, `pthread_kill`) fail on it.
+//! - **pthreads are more than their names.** What `pthread_create` hands out here is a number, not libc's thread:
+//!   libc's functions that take one and have no hook (`pthread_getname_np`, `pthread_kill`) crash on it.
 
 mod scheduler;
 mod sleep;

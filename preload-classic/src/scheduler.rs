@@ -5,6 +5,7 @@
 //! is therefore the scheduler's and must be a real thread; what is made later is the program's. Each hook asks here.
 
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 /// One worker, so that no two coroutines ever run at the same time, as gevent has it.
 const WORKERS: usize = 1;
@@ -26,6 +27,13 @@ pub fn start() {
 /// Whether a thread that is made now is the program's.
 pub fn is_started() -> bool {
     STARTED.load(Ordering::Acquire)
+}
+
+/// Lets other coroutines run until TIME has passed. The caller must be a coroutine.
+pub fn sleep(time: Duration) {
+    may::coroutine::sleep(time);
+    // `may` goes on with a sleeper in its timer's thread, beside the worker. Yielding there leads back to the worker.
+    may::coroutine::yield_now();
 }
 
 /// Whether the caller is a coroutine. The program's main thread and the scheduler's own threads are not: they wait in

@@ -1,16 +1,16 @@
 //! The sleeps: a coroutine that sleeps lets the others run until its time has come.
 //!
-//! Each hook turns its argument into a `Duration` for `may`'s sleep. Signals don't interrupt that, so nothing of the time
-//! is ever left. Outside of coroutines, and for arguments that libc would refuse, libc's own function answers.
+//! Each hook turns its argument into a `Duration` for the scheduler's sleep. Signals don't interrupt that, so nothing
+//! of the time is ever left. Outside of coroutines, and for arguments that libc would refuse, libc's own function answers.
 
-use crate::scheduler::in_coroutine;
+use crate::scheduler::{self, in_coroutine};
 use libc::{TIMER_ABSTIME, c_int, c_uint, clockid_t, timespec, useconds_t};
 use std::time::Duration;
 
 redhook::hook! {
     unsafe fn sleep(seconds: c_uint) -> c_uint => classic_sleep {
         if in_coroutine() {
-            may::coroutine::sleep(Duration::from_secs(seconds.into()));
+            scheduler::sleep(Duration::from_secs(seconds.into()));
             return 0;
         }
         // SAFETY: libc's function, with the arguments of its caller.
@@ -21,7 +21,7 @@ redhook::hook! {
 redhook::hook! {
     unsafe fn usleep(microseconds: useconds_t) -> c_int => classic_usleep {
         if in_coroutine() {
-            may::coroutine::sleep(Duration::from_micros(microseconds.into()));
+            scheduler::sleep(Duration::from_micros(microseconds.into()));
             return 0;
         }
         // SAFETY: libc's function, with the arguments of its caller.
@@ -33,7 +33,7 @@ redhook::hook! {
     unsafe fn nanosleep(wanted: *const timespec, left: *mut timespec) -> c_int => classic_nanosleep {
         // SAFETY: the caller passes a pointer that is null or points to a timespec.
         if in_coroutine() && let Some(time) = unsafe { wanted.as_ref() }.and_then(duration) {
-            may::coroutine::sleep(time);
+            scheduler::sleep(time);
             return 0;
         }
         // SAFETY: libc's function, with the arguments of its caller.
@@ -50,7 +50,7 @@ redhook::hook! {
             if flags & TIMER_ABSTIME != 0 {
                 time = time.saturating_sub(now(clock));
             }
-            may::coroutine::sleep(time);
+            scheduler::sleep(time);
             return 0;
         }
         // SAFETY: libc's function, with the arguments of its caller.

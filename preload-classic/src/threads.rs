@@ -41,8 +41,8 @@ redhook::hook! {
             return unsafe { redhook::real!(pthread_create)(thread, attributes, start, argument) };
         }
         let argument = Pointer(argument);
-        // SAFETY: the program's function may do what `may` forbids, such as keep thread-local variables across a switch.
-        // That is what this exhibit is about.
+        // SAFETY: not so, and that is what this exhibit is about: the program may do what `may` forbids, such as use
+        // thread-local variables across a switch, or more stack than there is.
         let spawned = unsafe { may::coroutine::Builder::new().spawn(move || run(start, argument)) };
         let Ok(coroutine) = spawned else { return libc::EAGAIN };
         let mut table = table();
