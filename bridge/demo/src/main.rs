@@ -8,10 +8,11 @@
 use futures::future::join_all;
 use grivet_bridge::{Caller, is_green};
 use std::io;
+use std::net::Ipv4Addr;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
 mod legacy {
     //! legacy.c, as Rust sees it.
@@ -58,6 +59,14 @@ async fn instrument(listener: TcpListener, delay: Duration) -> io::Result<()> {
     }
 }
 
+/// A listener with as much room for connections that nobody has accepted yet as the system allows (net.core.somaxconn): they all come
+/// at once.
+fn listener() -> io::Result<TcpListener> {
+    let socket = TcpSocket::new_v4()?;
+    socket.bind((Ipv4Addr::LOCALHOST, 0).into())?;
+    socket.listen(65_535)
+}
+
 /// Makes `calls` of `legacy` at once; how many gave their own number back, and the first failure.
 async fn all(way: Way, calls: i64, legacy: impl Fn(i64) -> io::Result<i64> + Copy + Send + 'static) -> (usize, String) {
     let results: Vec<Result<i64, String>> = match way {
@@ -102,7 +111,7 @@ async fn main() -> ExitCode {
     let (right, failure) = if kind == "move" {
         all(way, calls, move |position| legacy::move_to(position, milliseconds)).await
     } else {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port of 127.0.0.1");
+        let listener = listener().expect("a port of 127.0.0.1");
         let port = listener.local_addr().expect("a bound address").port();
         tokio::spawn(instrument(listener, Duration::from_millis(milliseconds.into())));
         all(way, calls, move |channel| legacy::ask(port, channel)).await
