@@ -344,8 +344,12 @@ pub fn withdraw(worker: &mut Worker, id: TaskId) {
     if core::mem::take(&mut worker.tasks[id].retries) {
         return;
     }
+    let waits_for_lock = worker.tasks[id].priority != 0 && priority_inheritance::is_lock(worker, id);
     worker.parking.leave(&mut worker.tasks, id);
     if worker.tasks[id].is_shared_wait {
         shared_futex::forget(worker, id);
+    }
+    if waits_for_lock {
+        priority_inheritance::gave_up(worker, worker.tasks[id].key);
     }
 }

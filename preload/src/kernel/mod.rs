@@ -9,6 +9,7 @@ pub mod futex;
 pub mod identity;
 pub mod io;
 pub mod memory;
+pub mod nice;
 pub mod poll;
 pub mod pool;
 pub mod preempt;
@@ -145,10 +146,10 @@ fn answer(worker: &mut Worker, call: &mut Frame) -> Outcome {
         Sysno::sched_getscheduler | Sysno::sched_getparam => scheduling::get_policy(worker, call, number),
         Sysno::sched_setattr => scheduling::set_attributes(worker, call),
         Sysno::sched_getattr => scheduling::get_attributes(worker, call),
-        Sysno::setpriority => scheduling::set_nice(worker, call),
-        Sysno::getpriority => scheduling::get_nice(worker, call),
-        Sysno::sched_rr_get_interval
-        | Sysno::prlimit64
+        Sysno::setpriority => nice::set(worker, call),
+        Sysno::getpriority => nice::get(worker, call),
+        Sysno::sched_rr_get_interval => scheduling::turn(worker, call),
+        Sysno::prlimit64
         | Sysno::process_vm_readv
         | Sysno::process_vm_writev
         | Sysno::migrate_pages

@@ -13,7 +13,7 @@ use crate::sched::task::{State, TaskId, Wait};
 use crate::sched::worker::Worker;
 use linux_raw_sys::general::{
     FUTEX_BITSET_MATCH_ANY, FUTEX_CLOCK_REALTIME, FUTEX_LOCK_PI, FUTEX_LOCK_PI2, FUTEX_OWNER_DIED, FUTEX_PRIVATE_FLAG,
-    FUTEX_TID_MASK, FUTEX_WAITERS, FUTEX_WAKE,
+    FUTEX_TID_MASK, FUTEX_WAIT_REQUEUE_PI, FUTEX_WAITERS, FUTEX_WAKE,
 };
 use syscalls::{Errno, Sysno};
 
@@ -80,12 +80,70 @@ fn lend(worker: &mut Worker, owner: TaskId, priority: u8) {
             return;
         }
         scheduling::set_priority(worker, id, priority);
+        worker.tasks[id].is_lent = true;
         if worker.tasks[id].wait != Wait::Futex || !is_lock(worker, id) {
             return;
         }
-        let word = user::load_u32(worker.tasks[id].key as usize).unwrap_or(0);
-        let Some(next) = worker.tasks.by_tid((word & FUTEX_TID_MASK) as i32) else { return };
+        let (lock, bitset) = (worker.tasks[id].key, worker.tasks[id].bitset);
+        worker.parking.leave(&mut worker.tasks, id);
+        worker.parking.enter(&mut worker.tasks, id, lock, bitset);
+        let Some(next) = owner_of(worker, lock) else { return };
         id = next;
+    }
+}
+
+/// Gives task `id` the priority that is its own or, if higher, that of one who waits for a lock that it has; and then does
+/// so for the owner of the lock that it waits for itself, in whose queue it gets its place.
+pub fn settle(worker: &mut Worker, id: TaskId) {
+    let mut id = id;
+    for _ in 0..LONGEST_CHAIN {
+        let present = worker.tasks[id].priority;
+        let own = scheduling::own_priority(worker, id);
+        // Only who was lent something can lose it; looking at all tasks is for those few.
+        let lent = if present > own || worker.tasks[id].is_lent { highest_waiter(worker, id) } else { 0 };
+        worker.tasks[id].is_lent = lent > own;
+        scheduling::set_priority(worker, id, own.max(lent));
+        if present == own.max(lent) || !is_lock(worker, id) || worker.tasks[id].wait != Wait::Futex {
+            return;
+        }
+        let (lock, bitset) = (worker.tasks[id].key, worker.tasks[id].bitset);
+        worker.parking.leave(&mut worker.tasks, id);
+        worker.parking.enter(&mut worker.tasks, id, lock, bitset);
+        let Some(owner) = owner_of(worker, lock) else { return };
+        if worker.tasks[owner].priority < worker.tasks[id].priority {
+            return lend(worker, owner, worker.tasks[id].priority);
+        }
+        id = owner;
+    }
+}
+
+/// The highest priority among the tasks that wait for a lock of task `owner`'s.
+fn highest_waiter(worker: &mut Worker, owner: TaskId) -> u8 {
+    let mut highest = 0;
+    for id in 0..worker.tasks.used() {
+        if worker.tasks.is_task(id)
+            && worker.tasks[id].priority > highest
+            && worker.tasks[id].wait == Wait::Futex
+            && is_lock(worker, id)
+            && owner_of(worker, worker.tasks[id].key) == Some(owner)
+        {
+            highest = worker.tasks[id].priority;
+        }
+    }
+    highest
+}
+
+/// The task that has the lock at this address.
+fn owner_of(worker: &Worker, lock: u64) -> Option<TaskId> {
+    let word = user::load_u32(lock as usize).ok()?;
+    worker.tasks.by_tid((word & FUTEX_TID_MASK) as i32)
+}
+
+/// A task of real-time priority waits no more for the lock at this address, and did not get it.
+#[cold]
+pub fn gave_up(worker: &mut Worker, lock: u64) {
+    if let Some(owner) = owner_of(worker, lock) {
+        settle(worker, owner);
     }
 }
 
@@ -96,12 +154,15 @@ pub fn is_lock(worker: &mut Worker, id: TaskId) -> bool {
     }
     let frame = worker.frame_of(id);
     let command = frame.rsi as u32 & !(FUTEX_PRIVATE_FLAG | FUTEX_CLOCK_REALTIME);
-    frame.number() == Sysno::futex as u32 && matches!(command, FUTEX_LOCK_PI | FUTEX_LOCK_PI2)
+    let (is_futex, lock) = (frame.number() == Sysno::futex as u32, frame.arguments()[4] as u64);
+    let is_moved = command == FUTEX_WAIT_REQUEUE_PI && worker.tasks[id].key == lock;
+    is_futex && (is_moved || matches!(command, FUTEX_LOCK_PI | FUTEX_LOCK_PI2))
 }
 
 /// The turn of a task has come whose lock was owned elsewhere: whether it has the lock now, and goes on.
 pub fn retry(worker: &mut Worker, id: TaskId) -> bool {
-    let [address, _, _, timeout, ..] = worker.frame_of(id).arguments();
+    let address = worker.tasks[id].key as usize;
+    let timeout = worker.frame_of(id).arguments()[3];
     let result = match acquire(worker, id, address, true, true) {
         Ok(Taken::Yes) => {
             // Others may wait elsewhere.
@@ -173,8 +234,9 @@ pub fn unlock(worker: &mut Worker, address: usize, shared: bool) -> Outcome {
         Ok(word) if word & FUTEX_TID_MASK != own => Err(Errno::EPERM),
         Ok(_) => hand_over(worker, address, 0, shared),
     };
-    let priority = scheduling::own_priority(worker, current);
-    scheduling::set_priority(worker, current, priority);
+    if worker.tasks[current].is_lent {
+        settle(worker, current);
+    }
     Outcome::Done(done.map_or_else(error, |()| 0))
 }
 
@@ -230,6 +292,15 @@ pub fn wait_requeue(worker: &mut Worker, call: &mut Frame, expected: u32) -> Out
     Outcome::Switch
 }
 
+/// Whether a waiter, or a part of one, waits in `wait_requeue` to be moved to this lock.
+fn waits_for(worker: &mut Worker, id: TaskId, lock: usize) -> bool {
+    if worker.tasks[id].state != State::Parked {
+        return false;
+    }
+    let [_, operation, _, _, wanted, _] = worker.frame_of(id).arguments();
+    operation as u32 & !(FUTEX_PRIVATE_FLAG | FUTEX_CLOCK_REALTIME) == FUTEX_WAIT_REQUEUE_PI && wanted == lock
+}
+
 /// FUTEX_CMP_REQUEUE_PI: the first waiter gets the lock if that is free; it, if not, and up to so many others wait for it
 /// from now on. How many in all.
 pub fn requeue(worker: &mut Worker, call: &mut Frame) -> Outcome {
@@ -246,8 +317,8 @@ pub fn requeue(worker: &mut Worker, call: &mut Frame) -> Outcome {
     let mut count = 0;
     while count <= moves as i32 as isize {
         let Some(id) = worker.parking.first(&worker.tasks, address as u64) else { break };
-        let waits_for = worker.frame_of(id).arguments()[4];
-        let taken = if waits_for == lock { acquire(worker, id, lock, true, shared) } else { Err(Errno::EINVAL) };
+        let taken =
+            if waits_for(worker, id, lock) { acquire(worker, id, lock, true, shared) } else { Err(Errno::EINVAL) };
         let taken = match taken {
             Ok(taken) => taken,
             Err(errno) if count == 0 => return Outcome::Done(error(errno)),

@@ -1,6 +1,6 @@
 //! Calls that concern the whole process: fork, vfork, clone of a process, exec, exit_group.
 
-use super::{Outcome, cpu_time, descriptors, error, pool, shared_futex, signal, thread};
+use super::{Outcome, cpu_time, descriptors, error, pool, scheduling, several_futexes, shared_futex, signal, thread};
 use crate::arch::Frame;
 use crate::arch::x86_64::gate;
 use crate::arch::x86_64::user_memory as user;
@@ -10,9 +10,9 @@ use crate::report::{say, stats};
 use crate::sched::task::{NONE, State};
 use crate::sched::worker::Worker;
 use crate::spawn;
-use linux_raw_sys::general::{CLONE_FILES, CLONE_SIGHAND, CLONE_THREAD, CLONE_VFORK, CLONE_VM, clone_args};
+use linux_raw_sys::general::{AT_FDCWD, CLONE_FILES, CLONE_SIGHAND, CLONE_THREAD, CLONE_VFORK, CLONE_VM, clone_args};
 use linux_raw_sys::prctl::PR_SET_NAME;
-use syscalls::Sysno;
+use syscalls::{Errno, Sysno};
 
 /// Larger clone_args than any kernel knows; one that is larger still is left to the kernel to look at.
 const CLONE_ARGS_LARGEST: usize = 256;
@@ -102,6 +102,7 @@ fn on_this_stack(call: &Frame) -> isize {
 fn become_child(worker: &mut Worker, shares_files: bool) {
     let current = worker.current;
     worker.run_queue.clear();
+    several_futexes::clear(worker);
     worker.timers.clear();
     worker.parking.prepare();
     forget_files(worker, shares_files);
@@ -134,6 +135,7 @@ fn become_child(worker: &mut Worker, shares_files: bool) {
     spawn::call::become_child(worker.tasks[current].fs_base);
     signal::become_child(worker);
     cpu_time::become_child(worker);
+    scheduling::become_child(worker);
 }
 
 /// In the child of a fork: nobody waits for a file, and the poller, its files and the pool are the parent's. Where both have
@@ -154,10 +156,36 @@ fn forget_files(worker: &mut Worker, shares_files: bool) {
 /// are ignored. The call is made here, for if it fails all this is grivet's again.
 pub fn exec(worker: &mut Worker, call: &mut Frame) -> Outcome {
     let lent = signal::inherited::lend(worker);
+    if thread::have_robust_locks(worker) && would_succeed(call) {
+        thread::release_all_robust_locks(worker);
+    }
     // SAFETY: the program's own call.
     let answer = unsafe { raw::call(call.number(), call.arguments()) };
     signal::inherited::take_back(worker, lent);
     Outcome::Done(answer)
+}
+
+/// Whether the program's exec would find a program that may be run: what ends with the threads must not end before.
+fn would_succeed(call: &Frame) -> bool {
+    const X_OK: usize = 1;
+    const EXECVE_CHECK: usize = 1 << 16;
+    let [first, second, third, fourth, fifth, _] = call.arguments();
+    let [directory, path, arguments, environment, flags] = if call.number() == Sysno::execve as u32 {
+        [AT_FDCWD as usize, first, second, third, 0]
+    } else {
+        [first, second, third, fourth, fifth]
+    };
+    // SAFETY: the program's own call; with this flag the kernel (from 6.14 on) only looks.
+    let checked = raw::check(unsafe {
+        raw::call(Sysno::execveat as u32, [directory, path, arguments, environment, flags | EXECVE_CHECK, 0])
+    });
+    match checked {
+        Err(Errno::EINVAL | Errno::ENOSYS) => {
+            // SAFETY: the program's own path.
+            unsafe { raw::call(Sysno::faccessat2 as u32, [directory, path, X_OK, flags, 0, 0]) == 0 }
+        }
+        checked => checked.is_ok(),
+    }
 }
 
 /// exit_group(2): the last words.

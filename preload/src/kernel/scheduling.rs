@@ -1,25 +1,26 @@
-//! Scheduling attributes of tasks: policy and priority, nice value, CPUs. Real-time priorities (SCHED_FIFO, SCHED_RR) are
-//! honoured among the tasks (`sched::real_time`); nice values and CPUs are noted and given back. Whether a thread may
+//! Scheduling attributes of tasks: policy and priority, CPUs. Real-time priorities (SCHED_FIFO, SCHED_RR) are
+//! honoured among the tasks (`sched::real_time`); CPUs are noted and given back. Whether a thread may
 //! have what it asks for is found out by asking the kernel for the same on the worker's thread, and taking it back.
 //! A process of one thread is the kernel's to schedule.
 
 use super::{Outcome, error};
 use crate::arch::Frame;
 use crate::arch::x86_64::user_memory as user;
+use crate::kernel::nice;
+use crate::kernel::priority_inheritance;
 use crate::raw;
 use crate::sched::task::{Extra, State, TaskId};
 use crate::sched::worker::Worker;
 use alloc::boxed::Box;
-use linux_raw_sys::general::{PRIO_PROCESS, SCHED_BATCH, SCHED_FIFO, SCHED_IDLE, SCHED_NORMAL, SCHED_RR};
+use linux_raw_sys::general::{SCHED_BATCH, SCHED_FIFO, SCHED_IDLE, SCHED_NORMAL, SCHED_RR};
 use syscalls::{Errno, Sysno};
 
 const RESET_ON_FORK: i32 = 0x4000_0000;
-const LOWEST_NICE: i32 = -20;
 /// Bytes of struct sched_attr, first version, in words: size and policy, flags, nice and priority, three of deadlines.
 const ATTRIBUTES: usize = 6;
 
 /// The task that a scheduling call is about; None if it is none of ours. Id 0 is the caller.
-fn subject(worker: &Worker, tid: i32) -> Option<TaskId> {
+pub fn subject(worker: &Worker, tid: i32) -> Option<TaskId> {
     if tid == 0 { Some(worker.current) } else { worker.tasks.by_tid(tid) }
 }
 
@@ -78,6 +79,9 @@ pub fn set_policy(worker: &mut Worker, call: &mut Frame, number: Sysno) -> Outco
     let (present, _) = policy_of(worker, id);
     let (policy, address) =
         if number == Sysno::sched_setscheduler { (second as i32, third) } else { (present, second) };
+    if address == 0 || policy < 0 {
+        return Outcome::Done(error(Errno::EINVAL));
+    }
     // SAFETY: struct sched_param is one int.
     let priority = match unsafe { user::read::<i32>(address) } {
         Ok(priority) => priority,
@@ -92,7 +96,7 @@ fn set(worker: &mut Worker, id: TaskId, policy: i32, priority: i32) -> Result<()
         SCHED_NORMAL | SCHED_BATCH | SCHED_IDLE => 0..=0,
         _ => return Err(Errno::EINVAL),
     };
-    if policy < 0 || !range.contains(&priority) {
+    if !range.contains(&priority) {
         return Err(Errno::EINVAL);
     }
     let arguments = [0, policy as usize, &raw const priority as usize, 0, 0, 0];
@@ -104,10 +108,10 @@ fn set(worker: &mut Worker, id: TaskId, policy: i32, priority: i32) -> Result<()
         let (present, own) = policy_of(worker, id);
         let is_lower = (present ^ policy) & !RESET_ON_FORK == 0 && priority <= own;
         let leaves_idle = present & !RESET_ON_FORK == SCHED_IDLE as i32 && policy & !RESET_ON_FORK != SCHED_IDLE as i32;
-        if leaves_idle && !is_real_time(policy) && !may_have_nice(nice_of(worker, id)) {
+        if leaves_idle && !is_real_time(policy) && !nice::may_have(nice::of(worker, id)) {
             return Err(Errno::EPERM);
         }
-        if present & !policy & RESET_ON_FORK != 0 && !may_have_nice(LOWEST_NICE) {
+        if present & !policy & RESET_ON_FORK != 0 && !nice::may_have(nice::LOWEST) {
             return Err(Errno::EPERM);
         }
         if !is_lower && is_real_time(policy) {
@@ -115,12 +119,29 @@ fn set(worker: &mut Worker, id: TaskId, policy: i32, priority: i32) -> Result<()
         }
     }
     worker.tasks[id].extra().scheduling = Some((policy, priority));
-    set_priority(worker, id, priority as u8);
+    priority_inheritance::settle(worker, id);
     Ok(())
 }
 
+/// sched_rr_get_interval(2): the kernel's answer about a thread of the same policy.
+pub fn turn(worker: &mut Worker, call: &mut Frame) -> Outcome {
+    let [tid, address, ..] = call.arguments();
+    let Some(id) = subject(worker, tid as i32) else { return Outcome::Pass };
+    let (policy, priority) = policy_of(worker, id);
+    let mut answer = 0;
+    // SAFETY: the program's own call, about the worker's thread.
+    let mut ask = || answer = unsafe { raw::call(Sysno::sched_rr_get_interval as u32, [0, address, 0, 0, 0, 0]) };
+    let arguments = [0, policy as usize, &raw const priority as usize, 0, 0, 0];
+    // SAFETY: the kernel reads one int.
+    let become_such = || raw::check(unsafe { raw::call(Sysno::sched_setscheduler as u32, arguments) }).map(drop);
+    if !is_real_time(policy) || worker.is_single() || on_trial(|| become_such().map(|()| ask())).is_err() {
+        ask();
+    }
+    Outcome::Done(answer)
+}
+
 /// Has the kernel apply something to the worker's thread, and puts that back as it was.
-fn on_trial(ask: impl FnOnce() -> Result<(), Errno>) -> Result<(), Errno> {
+pub fn on_trial(ask: impl FnOnce() -> Result<(), Errno>) -> Result<(), Errno> {
     let mut before = [0u64; ATTRIBUTES];
     let arguments = [0, before.as_mut_ptr() as usize, size_of_val(&before), 0, 0, 0];
     // SAFETY: the kernel writes at most the size given.
@@ -208,6 +229,19 @@ pub fn inherit(parent: &Extra, child: &mut Extra) {
     }
 }
 
+/// In the child of a fork: it has what a new thread would have.
+pub fn become_child(worker: &mut Worker) {
+    let current = worker.current;
+    if let Some(extra) = &mut worker.tasks[current].extra {
+        let mut own = Extra::default();
+        inherit(extra, &mut own);
+        (extra.scheduling, extra.nice) = (own.scheduling, own.nice);
+    }
+    worker.tasks[current].is_lent = false;
+    worker.tasks[current].priority = own_priority(worker, current);
+    worker.run_queue.real_time.running = worker.tasks[current].priority;
+}
+
 /// Whether the running task must give way at this tick of the slice timer. Tasks of SCHED_FIFO keep the processor until
 /// they give it up, but for the share of those that are no real-time tasks.
 pub fn may_slice(worker: &mut Worker, has_had_slice: bool) -> bool {
@@ -231,57 +265,6 @@ pub fn may_slice(worker: &mut Worker, has_had_slice: bool) -> bool {
     has_had_slice && (policy & !RESET_ON_FORK) as u32 != SCHED_FIFO
 }
 
-/// setpriority(2) of one thread: noted. Going down takes the right to, which the kernel is asked for.
-pub fn set_nice(worker: &mut Worker, call: &mut Frame) -> Outcome {
-    let [which, who, nice, ..] = call.arguments();
-    let Some(id) = subject(worker, who as i32) else { return Outcome::Pass };
-    if which as u32 != PRIO_PROCESS || worker.is_single() {
-        return Outcome::Pass;
-    }
-    let wanted = (nice as i32).clamp(-20, 19);
-    let present = nice_of(worker, id);
-    if wanted < present && !may_have_nice(wanted) {
-        return Outcome::Done(error(Errno::EACCES));
-    }
-    worker.tasks[id].extra().nice = Some(wanted);
-    Outcome::Done(0)
-}
-
-/// Whether a thread may go down to this nice value: within RLIMIT_NICE, or with a right that the kernel knows of. It is
-/// asked to give the worker's thread a lower one than it has, which it takes back.
-fn may_have_nice(wanted: i32) -> bool {
-    const RLIMIT_NICE: usize = 13;
-    let mut limit = [0u64; 2];
-    let arguments = [0, RLIMIT_NICE, 0, limit.as_mut_ptr() as usize, 0, 0];
-    // SAFETY: the kernel writes two words.
-    if unsafe { raw::call(Sysno::prlimit64 as u32, arguments) } == 0 && limit[0] as i64 >= i64::from(20 - wanted) {
-        return true;
-    }
-    // SAFETY: asks about the worker's thread.
-    let of_worker = 20 - unsafe { raw::call(Sysno::getpriority as u32, [0; 6]) } as i32;
-    let lower = wanted.min(of_worker - 1);
-    // SAFETY: takes plain numbers.
-    let ask = || raw::check(unsafe { raw::call(Sysno::setpriority as u32, [0, 0, lower as usize, 0, 0, 0]) }).map(drop);
-    on_trial(ask).is_ok()
-}
-
-/// getpriority(2) of one thread, which gives 20 less the nice value.
-pub fn get_nice(worker: &mut Worker, call: &mut Frame) -> Outcome {
-    let [which, who, ..] = call.arguments();
-    let Some(id) = subject(worker, who as i32) else { return Outcome::Pass };
-    if which as u32 != PRIO_PROCESS {
-        return Outcome::Pass;
-    }
-    Outcome::Done(20 - nice_of(worker, id) as isize)
-}
-
-fn nice_of(worker: &Worker, id: TaskId) -> i32 {
-    worker.tasks[id].extra.as_ref().and_then(|extra| extra.nice).unwrap_or_else(|| {
-        // SAFETY: asks about the worker's thread.
-        20 - unsafe { raw::call(Sysno::getpriority as u32, [0; 6]) } as i32
-    })
-}
-
 /// sched_setattr(2): the parts of it that the other calls set. SCHED_DEADLINE is the kernel's to refuse.
 pub fn set_attributes(worker: &mut Worker, call: &mut Frame) -> Outcome {
     let [tid, address, flags, ..] = call.arguments();
@@ -294,11 +277,18 @@ pub fn set_attributes(worker: &mut Worker, call: &mut Frame) -> Outcome {
     if worker.is_single() || (size != 0 && size < 48) || !is_known {
         return Outcome::Pass;
     }
+    let takes_nice = matches!(policy, SCHED_NORMAL | SCHED_BATCH);
+    let nice = (nice as i32).clamp(nice::LOWEST, nice::HIGHEST);
+    if takes_nice && nice < nice::of(worker, id) && !nice::may_have(nice) {
+        return Outcome::Done(error(Errno::EPERM));
+    }
     let policy = policy as i32 | if flags_low & KNOWN_FLAGS != 0 { RESET_ON_FORK } else { 0 };
     if let Err(errno) = set(worker, id, policy, priority as i32) {
         return Outcome::Done(error(errno));
     }
-    worker.tasks[id].extra().nice = Some((nice as i32).clamp(-20, 19));
+    if takes_nice {
+        worker.tasks[id].extra().nice = Some(nice);
+    }
     Outcome::Done(0)
 }
 
@@ -314,7 +304,7 @@ pub fn get_attributes(worker: &mut Worker, call: &mut Frame) -> Outcome {
     if answer == 0 {
         let (policy, priority) = policy_of(worker, id);
         let reset = u64::from(policy & RESET_ON_FORK != 0);
-        let nice = nice_of(worker, id);
+        let nice = nice::of(worker, id);
         let written = user::write(address + 4, &(policy & !RESET_ON_FORK))
             .and_then(|()| user::write(address + 8, &reset))
             .and_then(|()| user::write(address + 16, &[nice, priority]));

@@ -9,7 +9,7 @@
 use super::{Outcome, error, shared_futex, time};
 use crate::arch::Frame;
 use crate::arch::x86_64::user_memory as user;
-use crate::sched::task::{NONE, TaskId, Wait};
+use crate::sched::task::{NONE, State, TaskId, Wait};
 use crate::sched::worker::Worker;
 use alloc::vec::Vec;
 use linux_raw_sys::general::{
@@ -154,6 +154,15 @@ fn give_back(worker: &mut Worker, first: TaskId) {
         shared_futex::forget(worker, part);
         worker.tasks.release_part(part);
         part = next;
+    }
+}
+
+/// In the child of a fork, where nobody waits: gives all records back.
+pub fn clear(worker: &mut Worker) {
+    for place in 0..worker.tasks.used() {
+        if worker.tasks[place].state == State::Part {
+            worker.tasks.release_part(place);
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 //! watched. While the worker is idle it waits for them in the kernel (futex_waitv(2)); while tasks run, words that have
 //! changed are looked for now and then.
 
-use super::{error, futex};
+use super::{error, futex, priority_inheritance};
 use crate::arch::x86_64::gate::idle_call;
 use crate::arch::x86_64::user_memory as user;
 use crate::sched::idle::timespec;
@@ -95,7 +95,9 @@ pub fn wait(worker: &mut Worker, timeout: Option<u64>) {
             __reserved: 0,
         };
     }
-    let timeout = if worker.shared_waiters.len() > KERNEL_WAITERS {
+    // The kernel wakes nobody when the owner of a priority-inheritance lock dies, of whose waiters it does not know.
+    let are_looked_at = (0..count).any(|place| priority_inheritance::is_lock(worker, worker.shared_waiters[place]));
+    let timeout = if worker.shared_waiters.len() > KERNEL_WAITERS || are_looked_at {
         Some(timeout.map_or(SHARED_LOOK, |ns| ns.min(SHARED_LOOK)))
     } else {
         timeout

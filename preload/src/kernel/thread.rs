@@ -181,6 +181,15 @@ pub fn release_all_robust_locks(worker: &mut Worker) {
     }
 }
 
+/// Whether a thread but the first has any.
+pub fn have_robust_locks(worker: &Worker) -> bool {
+    worker.tasks.iter().any(|id| {
+        let (tid, head) = (worker.tasks[id].tid, worker.tasks[id].robust_list);
+        // SAFETY: the list's first word, a plain integer: it leads back to itself if the list is empty.
+        tid >= FIRST_TID && head != 0 && unsafe { user::read::<u64>(head as usize) }.is_ok_and(|first| first != head)
+    })
+}
+
 /// Marks the robust locks that task `id`, which ends, holds as ownerless, and wakes a waiter of each (kernel/futex/core.c,
 /// exit_robust_list).
 fn release_robust_locks(worker: &mut Worker, id: TaskId) {

@@ -97,6 +97,8 @@ pub struct Task {
     pub is_shared_wait: bool,
     /// Its priority among real-time tasks, 1 to 99; 0 if it is none.
     pub priority: u8,
+    /// That is more than its own: it has a lock that one of higher priority waits for.
+    pub is_lent: bool,
 
     /// Next in the run queue, or next in the list of free records.
     pub next: TaskId,
@@ -257,6 +259,7 @@ impl Tasks {
             is_queue_head: false,
             is_shared_wait: false,
             priority: 0,
+            is_lent: false,
             next: NONE,
             ring_next: NONE,
             ring_previous: NONE,

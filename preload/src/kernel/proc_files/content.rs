@@ -3,7 +3,7 @@
 
 use crate::kernel::{cpu_time, signal};
 use crate::raw;
-use crate::sched::task::{State, TaskId};
+use crate::sched::task::{FIRST_TID, State, TaskId};
 use crate::sched::worker::Worker;
 use alloc::vec::Vec;
 use core::fmt::Write;
@@ -62,6 +62,13 @@ pub fn entry(place: usize, tid: u32) -> ([u8; LONGEST_ENTRY], usize) {
     (entry, length)
 }
 
+/// Where `/proc/thread-self` leads.
+pub fn link(worker: &Worker, id: TaskId) -> Vec<u8> {
+    let mut text = Text(Vec::new());
+    let _ = write!(text, "{}/task/{}", worker.pid, worker.tasks[id].tid);
+    text.0
+}
+
 /// `comm`.
 pub fn name(worker: &mut Worker, id: TaskId) -> Option<Vec<u8>> {
     let mut text = Text(Vec::new());
@@ -102,26 +109,31 @@ fn letter(worker: &Worker, id: TaskId) -> char {
     if worker.tasks[id].state == State::Parked { 'S' } else { 'R' }
 }
 
-/// `stat`; of the process, with the number of its threads, if no task is given.
-pub fn stat(worker: &mut Worker, task: Option<TaskId>) -> Option<Vec<u8>> {
+/// The task's name, unless it is the first one's, which the kernel knows.
+fn own_name(worker: &Worker, task: Option<TaskId>) -> Option<&[u8]> {
+    task.filter(|&id| worker.tasks[id].tid >= FIRST_TID).map(|id| worker.name_of(id))
+}
+
+/// `stat` of a task, or of the whole process, of which it is the first (None if that has ended).
+pub fn stat(worker: &mut Worker, task: Option<TaskId>, is_whole: bool) -> Option<Vec<u8>> {
     const FIRST_AFTER_NAME: usize = 3;
-    let kernel = of_kernel(if task.is_some() { c"/proc/thread-self/stat" } else { c"/proc/self/stat" })?;
+    let kernel = of_kernel(if is_whole { c"/proc/self/stat" } else { c"/proc/thread-self/stat" })?;
     let close = kernel.iter().rposition(|&byte| byte == b')')?;
     let mut text = Text(Vec::new());
-    match task {
-        Some(id) => {
+    match (task, own_name(worker, task)) {
+        (Some(id), Some(name)) => {
             let _ = write!(text, "{} (", worker.tasks[id].tid);
-            text.add(worker.name_of(id));
+            text.add(name);
         }
-        None => text.add(&kernel[..close]),
+        _ => text.add(&kernel[..close]),
     }
     text.add(b")");
     let rest = kernel[close + 1..].strip_suffix(b"\n").unwrap_or(&kernel[close + 1..]);
     for (index, value) in rest.split(|&byte| byte == b' ').filter(|value| !value.is_empty()).enumerate() {
         let _ = match (index + FIRST_AFTER_NAME, task) {
             (3, Some(id)) => write!(text, " {}", letter(worker, id)),
-            (14, Some(id)) => write!(text, " {}", cpu_time::known(worker, id) / TICK),
-            (15, Some(_)) => write!(text, " 0"),
+            (14, Some(id)) if !is_whole => write!(text, " {}", cpu_time::known(worker, id) / TICK),
+            (15, Some(_)) if !is_whole => write!(text, " 0"),
             (20, _) => write!(text, " {}", worker.tasks.live),
             _ => {
                 text.add(b" ");
@@ -134,19 +146,24 @@ pub fn stat(worker: &mut Worker, task: Option<TaskId>) -> Option<Vec<u8>> {
     Some(text.0)
 }
 
-/// `status`; of the process, with the number of its threads, if no task is given.
-pub fn status(worker: &mut Worker, task: Option<TaskId>) -> Option<Vec<u8>> {
-    let kernel = of_kernel(if task.is_some() { c"/proc/thread-self/status" } else { c"/proc/self/status" })?;
+/// `status`, the same.
+pub fn status(worker: &mut Worker, task: Option<TaskId>, is_whole: bool) -> Option<Vec<u8>> {
+    let kernel = of_kernel(if is_whole { c"/proc/self/status" } else { c"/proc/thread-self/status" })?;
     let mut text = Text(Vec::new());
     for line in kernel.split_inclusive(|&byte| byte == b'\n') {
         let end = line.iter().position(|&byte| byte == b':').unwrap_or(line.len());
         let (key, live) = (&line[..end], worker.tasks.live);
         let _ = match (key, task) {
             (b"Threads", _) => writeln!(text, "Threads:\t{live}"),
-            (b"Name", Some(id)) => {
-                text.add(b"Name:\t");
-                text.add(worker.name_of(id));
-                text.add(b"\n");
+            (b"Name", _) => {
+                match own_name(worker, task) {
+                    Some(name) => {
+                        text.add(b"Name:\t");
+                        text.add(name);
+                        text.add(b"\n");
+                    }
+                    None => text.add(line),
+                }
                 Ok(())
             }
             (b"State", Some(id)) if worker.tasks[id].state == State::Parked => writeln!(text, "State:\tS (sleeping)"),

@@ -57,7 +57,7 @@ enum Place<'a> {
     List,
     /// In the directory of a task: the rest of the path, or nothing for the directory itself.
     Task(TaskId, &'a [u8]),
-    /// `/proc/self/stat` and `status`, which tell how many threads there are.
+    /// `/proc/self/stat` and `status`, which tell how many threads there are, and what the first one does.
     Process(&'a [u8]),
 }
 
@@ -109,8 +109,11 @@ fn in_list<'a>(worker: &Worker, path: &'a [u8]) -> Option<Place<'a>> {
     if first.is_empty() || first == b"." {
         return (!worker.is_single()).then_some(Place::List);
     }
-    let tid = number(first).filter(|&tid| tid >= FIRST_TID as i32)?;
-    worker.tasks.by_tid(tid).map(|id| Place::Task(id, rest))
+    let tid = number(first)?;
+    let id = worker.tasks.by_tid(tid)?;
+    // What the kernel says of the first thread is right, but for what it does, and how many there are.
+    let is_own = tid >= FIRST_TID as i32 || (!worker.is_single() && !matches!(rest, b"comm" | b"children"));
+    is_own.then_some(Place::Task(id, rest))
 }
 
 /// The path of the worker's thread's own file of this name, as a C string.
@@ -165,13 +168,13 @@ pub fn open(worker: &mut Worker, call: &mut Frame, number: Sysno) -> Outcome {
                 return opened(worker, fd, What::Directory(id));
             }
             b"comm" => content::name(worker, id),
-            b"stat" => content::stat(worker, Some(id)),
-            b"status" => content::status(worker, Some(id)),
+            b"stat" => content::stat(worker, Some(id), false),
+            b"status" => content::status(worker, Some(id), false),
             b"children" => Some(Vec::new()),
             _ => return Outcome::Done(open_real(worker, rest, flags, mode)),
         },
-        Place::Process(b"stat") => content::stat(worker, None),
-        Place::Process(_) => content::status(worker, None),
+        Place::Process(b"stat") => content::stat(worker, worker.tasks.by_tid(worker.pid), true),
+        Place::Process(_) => content::status(worker, worker.tasks.by_tid(worker.pid), true),
     };
     let Some(text) = text else { return Outcome::Pass };
     let is_written = flags as u32 & O_ACCMODE != O_RDONLY;
@@ -228,7 +231,15 @@ pub fn look_at(worker: &mut Worker, call: &mut Frame, number: Sysno, has_directo
     let directory = if has_directory { arguments[0] as i32 } else { AT_FDCWD };
     let mut buffer = [0; PATH];
     let Some(path) = read_path(worker, directory, arguments[place], &mut buffer) else { return Outcome::Pass };
+    let is_link = matches!(number, Sysno::readlink | Sysno::readlinkat) && path == b"/proc/thread-self";
     match find(worker, directory, path) {
+        Some(Place::Task(id, _)) if is_link => {
+            let text = content::link(worker, id);
+            let length = text.len().min(arguments[place + 2]);
+            // SAFETY: copies to the program's own buffer, no more than it has room for.
+            let copied = unsafe { user::copy(arguments[place + 1], text.as_ptr() as usize, length) };
+            Outcome::Done(copied.map_or_else(error, |()| length as isize))
+        }
         Some(Place::Task(_, rest)) => {
             let path = real_path(worker, rest);
             if has_directory {
@@ -262,17 +273,21 @@ pub fn list(worker: &mut Worker, call: &mut Frame) -> Outcome {
     }
     const SEEK_SET: usize = 0;
     const SEEK_CUR: usize = 1;
+    /// The directory itself and its parent.
+    const DOTS: usize = 2;
     // SAFETY: takes plain numbers.
     let seek = |offset: usize, from: usize| unsafe { raw::call(Sysno::lseek as u32, [fd, offset, from, 0, 0, 0]) };
     let position = seek(0, SEEK_CUR);
     if position < 0 {
         return Outcome::Done(position);
     }
-    let tids = worker.tasks.iter().map(|id| worker.tasks[id].tid);
-    let (mut used, mut next) = (0, position as usize);
-    for (place, tid) in [0, 0].into_iter().chain(tids).enumerate().skip(next) {
+    // A thread's place is that of its record, which stays though others end.
+    let places = worker.tasks.iter().map(|id| (id as usize + DOTS, worker.tasks[id].tid));
+    let (mut used, mut next, mut is_over) = (0, position as usize, true);
+    for (place, tid) in [(0, 0), (1, 0)].into_iter().chain(places).filter(|&(place, _)| place >= position as usize) {
         let (entry, length) = content::entry(place, tid);
         if used + length > size {
+            is_over = false;
             break;
         }
         // SAFETY: copies to the program's own buffer.
@@ -282,7 +297,6 @@ pub fn list(worker: &mut Worker, call: &mut Frame) -> Outcome {
         used += length;
         next = place + 1;
     }
-    let is_over = next >= worker.tasks.live as usize + 2;
     if used == 0 && !is_over {
         return Outcome::Done(error(Errno::EINVAL));
     }
