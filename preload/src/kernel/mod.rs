@@ -226,7 +226,7 @@ fn answer(worker: &mut Worker, call: &mut Frame) -> Outcome {
         | Sysno::setresgid
         | Sysno::setfsuid
         | Sysno::setfsgid
-        | Sysno::capset => identity::change_ids(worker, number),
+        | Sysno::capset => identity::change_ids(worker, call, number),
         Sysno::unshare | Sysno::setns => identity::change_namespaces(worker, call, number),
         Sysno::fork | Sysno::vfork => process::fork(worker, call, number),
         Sysno::execve | Sysno::execveat => process::exec(worker, call),
