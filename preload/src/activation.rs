@@ -122,6 +122,7 @@ fn wake(config: Config) -> Result<(), StayOut> {
     if symbols().gnu_get_libc_version.is_none() {
         return Err(StayOut::Library);
     }
+    have_room().map_err(StayOut::Memory)?;
     if rewrite::has_go() {
         return Err(StayOut::Go);
     }
@@ -203,6 +204,13 @@ fn map_stack(size: usize) -> Result<usize, Errno> {
         raw::mprotect(base, GUARD, PROT_NONE)?;
         Ok(base + GUARD)
     }
+}
+
+/// Whether there is memory to wake with: what allocates on the way cannot give up half-way. Waking takes a good megabyte.
+fn have_room() -> Result<(), Errno> {
+    const ROOM: usize = 4 << 20;
+    // SAFETY: a new mapping, which nobody has seen when it is taken away again.
+    unsafe { raw::munmap(raw::mmap(0, ROOM, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)?, ROOM) }
 }
 
 /// How many kernel threads the process has: the links of /proc/self/task, less those of an empty directory. 1 if
