@@ -3,53 +3,18 @@
  * lower one at once (woken, timed or raised), which goes on before its equals; sched_yield lets equals go, not lower
  * ones; SCHED_RR takes turns, SCHED_FIFO does not; usual threads still have a share.
  */
-#include "../check.h"
-#include <sched.h>
-#include <semaphore.h>
-#include <stdatomic.h>
+#include "real_time.h"
 
-static char record[64];
-static atomic_int length, stop;
+static atomic_int stop;
 static atomic_long progress;
 static sem_t wake, wake_other;
 static pthread_t to_raise;
-
-static void note(char letter)
-{
-    record[length++] = letter;
-}
-
-static void told(const char *what)
-{
-    record[length] = 0;
-    printf("%s: %s\n", what, record);
-    length = 0;
-}
 
 static void spin_ms(long milliseconds)
 {
     int64_t end = now_ns(CLOCK_MONOTONIC) + milliseconds * MILLISECOND;
     while (!stop && now_ns(CLOCK_MONOTONIC) < end) {
     }
-}
-
-static pthread_t make(int policy, int priority, void *(*body)(void *), char letter)
-{
-    pthread_attr_t attributes;
-    pthread_t thread;
-    struct sched_param parameter = {.sched_priority = priority};
-    pthread_attr_init(&attributes);
-    ZERO(pthread_attr_setinheritsched(&attributes, PTHREAD_EXPLICIT_SCHED));
-    ZERO(pthread_attr_setschedpolicy(&attributes, policy));
-    ZERO(pthread_attr_setschedparam(&attributes, &parameter));
-    ZERO(pthread_create(&thread, &attributes, body, AS_POINTER(letter)));
-    return thread;
-}
-
-static void *notes(void *argument)
-{
-    note(AS_INTEGER(argument));
-    return NULL;
 }
 
 static void *waits_and_notes(void *argument)
@@ -134,24 +99,9 @@ static void *counts(void *argument)
 
 int main(void)
 {
-    cpu_set_t all, one;
-    CHECK(sched_getaffinity(0, sizeof all, &all) == 0, "affinity");
-    int cpu = 0;
-    while (!CPU_ISSET(cpu, &all))
-        cpu++;
-    CPU_ZERO(&one);
-    CPU_SET(cpu, &one);
-    CHECK(sched_setaffinity(0, sizeof one, &one) == 0, "affinity");
+    begin_on_one_cpu();
     sem_init(&wake, 0, 0);
     sem_init(&wake_other, 0, 0);
-    join(start(notes, AS_POINTER('x')));
-    length = 0;
-    int result = pthread_setschedparam(pthread_self(), SCHED_FIFO, &(struct sched_param){.sched_priority = 90});
-    if (result == EPERM) {
-        puts("not permitted");
-        return 0;
-    }
-    ZERO(result);
     pthread_t a = make(SCHED_FIFO, 10, notes, 'd'), b = make(SCHED_RR, 30, notes, 'a');
     pthread_t c = make(SCHED_FIFO, 20, notes, 'c'), d = make(SCHED_FIFO, 30, notes, 'b');
     note('m');
@@ -186,7 +136,7 @@ int main(void)
     a = make(SCHED_RR, 20, until_all_are_there, 'a');
     b = make(SCHED_RR, 20, until_all_are_there, 'b');
     join(a), join(b);
-    told("turns in SCHED_RR");
+    puts("turns in SCHED_RR");
 
     a = make(SCHED_FIFO, 30, sleeps_and_notes, 'h');
     sleep_ms(5);
