@@ -15,7 +15,7 @@ use std::task::{Context, Poll, Waker};
 pub enum CallError {
     /// The closure panicked with this payload, which [`std::panic::resume_unwind`] goes on with.
     Panicked(Box<dyn Any + Send>),
-    /// No thread could be made for it (natively, most often: too many threads). The closure has not been run.
+    /// No thread could be made for it: most often there are too many. The closure has not been run.
     NoThread(io::Error),
 }
 

@@ -3,6 +3,7 @@
 //! There is no pool. A thread ends with its call, unless others stand in line behind a limit: then it makes these first.
 
 use crate::call::{Call, CallError};
+use crate::ceiling::Counted;
 use crate::line::{Job, Line};
 use std::io;
 use std::num::NonZeroUsize;
@@ -134,6 +135,11 @@ impl Caller {
     fn spawn(&self, body: impl FnOnce() + Send + 'static) -> io::Result<()> {
         let builder = thread::Builder::new().stack_size(self.stack_size);
         let builder = if let Some(name) = &self.name { builder.name(name.clone()) } else { builder };
-        builder.spawn(body).map(drop)
+        let counted = Counted::new()?;
+        let thread = builder.spawn(move || {
+            body();
+            drop(counted);
+        });
+        thread.map(drop)
     }
 }
