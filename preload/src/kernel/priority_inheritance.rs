@@ -12,15 +12,15 @@ use crate::raw;
 use crate::sched::task::{State, TaskId, Wait};
 use crate::sched::worker::Worker;
 use linux_raw_sys::general::{
-    FUTEX_BITSET_MATCH_ANY, FUTEX_CLOCK_REALTIME, FUTEX_LOCK_PI, FUTEX_LOCK_PI2, FUTEX_OWNER_DIED, FUTEX_PRIVATE_FLAG,
-    FUTEX_TID_MASK, FUTEX_WAIT_REQUEUE_PI, FUTEX_WAITERS, FUTEX_WAKE,
+    FUTEX_CLOCK_REALTIME, FUTEX_LOCK_PI, FUTEX_LOCK_PI2, FUTEX_OWNER_DIED, FUTEX_PRIVATE_FLAG, FUTEX_TID_MASK,
+    FUTEX_WAIT_REQUEUE_PI, FUTEX_WAITERS, FUTEX_WAKE,
 };
 use syscalls::{Errno, Sysno};
 
 /// How far a priority is lent on, from owner to owner.
 const LONGEST_CHAIN: usize = 64;
 
-/// Bits that a waiter for `FUTEX_WAIT_REQUEUE_PI` listens to: a plain wake-up does not take it.
+/// Bits that those who wait here listen to: a plain wake-up takes none of them.
 const NO_PLAIN_WAKE: u32 = 0;
 
 /// What came of an attempt to take a lock.
@@ -63,7 +63,7 @@ pub fn lock(worker: &mut Worker, call: &mut Frame, address: usize, timeout: usiz
 
 /// Puts a parked task into the queue of the lock at `address`.
 fn stand(worker: &mut Worker, id: TaskId, address: usize, taken: &Taken) {
-    worker.parking.enter(&mut worker.tasks, id, address as u64, FUTEX_BITSET_MATCH_ANY);
+    worker.parking.enter(&mut worker.tasks, id, address as u64, NO_PLAIN_WAKE);
     match *taken {
         Taken::Owned(owner) => lend(worker, owner, worker.tasks[id].priority),
         Taken::Elsewhere(word) => shared_futex::enter(worker, id, word),
@@ -149,14 +149,23 @@ pub fn gave_up(worker: &mut Worker, lock: u64) {
 
 /// Whether a parked task's call is a wait for a lock of this kind.
 pub fn is_lock(worker: &mut Worker, id: TaskId) -> bool {
+    matches!(command_of(worker, id), Some(FUTEX_LOCK_PI | FUTEX_LOCK_PI2)) || is_moved(worker, id)
+}
+
+/// Whether a parked task stood in `wait_requeue` and was moved to the queue of its lock.
+pub fn is_moved(worker: &mut Worker, id: TaskId) -> bool {
+    command_of(worker, id) == Some(FUTEX_WAIT_REQUEUE_PI)
+        && worker.tasks[id].key == worker.frame_of(id).arguments()[4] as u64
+}
+
+/// The operation of the futex(2) call that a task is parked in.
+fn command_of(worker: &mut Worker, id: TaskId) -> Option<u32> {
     if worker.tasks[id].state != State::Parked {
-        return false;
+        return None;
     }
     let frame = worker.frame_of(id);
     let command = frame.rsi as u32 & !(FUTEX_PRIVATE_FLAG | FUTEX_CLOCK_REALTIME);
-    let (is_futex, lock) = (frame.number() == Sysno::futex as u32, frame.arguments()[4] as u64);
-    let is_moved = command == FUTEX_WAIT_REQUEUE_PI && worker.tasks[id].key == lock;
-    is_futex && (is_moved || matches!(command, FUTEX_LOCK_PI | FUTEX_LOCK_PI2))
+    (frame.number() == Sysno::futex as u32).then_some(command)
 }
 
 /// The turn of a task has come whose lock was owned elsewhere: whether it has the lock now, and goes on.
@@ -242,8 +251,7 @@ pub fn unlock(worker: &mut Worker, address: usize, shared: bool) -> Outcome {
 
 /// Gives the lock at `address` to its first waiter, or frees it; `mark` is added to the word (FUTEX_OWNER_DIED).
 pub fn hand_over(worker: &mut Worker, address: usize, mark: u32, shared: bool) -> Result<(), Errno> {
-    let next: Option<TaskId> = worker.parking.take(&mut worker.tasks, address as u64, FUTEX_BITSET_MATCH_ANY);
-    let Some(id) = next else {
+    let Some(id) = worker.parking.first(&worker.tasks, address as u64) else {
         user::write(address, &mark)?;
         if shared {
             // SAFETY: a wake-up writes nothing.
@@ -251,6 +259,7 @@ pub fn hand_over(worker: &mut Worker, address: usize, mark: u32, shared: bool) -
         }
         return Ok(());
     };
+    worker.parking.leave(&mut worker.tasks, id);
     let more = shared || worker.parking.has_waiter(&worker.tasks, address as u64);
     let new = worker.tasks[id].tid | mark | if more { FUTEX_WAITERS } else { 0 };
     let written = user::write(address, &new);
@@ -292,13 +301,9 @@ pub fn wait_requeue(worker: &mut Worker, call: &mut Frame, expected: u32) -> Out
     Outcome::Switch
 }
 
-/// Whether a waiter, or a part of one, waits in `wait_requeue` to be moved to this lock.
+/// Whether a waiter, which may be a part of one, waits in `wait_requeue` to be moved to this lock.
 fn waits_for(worker: &mut Worker, id: TaskId, lock: usize) -> bool {
-    if worker.tasks[id].state != State::Parked {
-        return false;
-    }
-    let [_, operation, _, _, wanted, _] = worker.frame_of(id).arguments();
-    operation as u32 & !(FUTEX_PRIVATE_FLAG | FUTEX_CLOCK_REALTIME) == FUTEX_WAIT_REQUEUE_PI && wanted == lock
+    command_of(worker, id) == Some(FUTEX_WAIT_REQUEUE_PI) && worker.frame_of(id).arguments()[4] == lock
 }
 
 /// FUTEX_CMP_REQUEUE_PI: the first waiter gets the lock if that is free; it, if not, and up to so many others wait for it

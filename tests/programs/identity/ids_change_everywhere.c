@@ -23,7 +23,8 @@ static void sees(uid_t user, gid_t group)
     gid_t real_group, group_now, saved_group, groups[8];
     CHECK(getresuid(&real_user, &user_now, &saved_user) == 0, "getresuid");
     CHECK(getresgid(&real_group, &group_now, &saved_group) == 0, "getresgid");
-    CHECK(real_user == user && user_now == user && saved_user == user, "users %u %u %u", real_user, user_now, saved_user);
+    CHECK(real_user == user && user_now == user && saved_user == user, "users %u %u %u", real_user, user_now,
+          saved_user);
     CHECK(real_group == group && group_now == group && saved_group == group, "groups %u %u %u", real_group, group_now,
           saved_group);
     int count = getgroups(8, groups);

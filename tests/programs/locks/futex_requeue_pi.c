@@ -3,9 +3,8 @@
  * free, the others follow as it is unlocked; time limits before and after the move; what is refused. FUTEX_TRYLOCK_PI,
  * FUTEX_LOCK_PI2, and operations that the kernel does not have.
  */
-#include "../check.h"
+#include "asleep.h"
 #include <linux/futex.h>
-#include <stdatomic.h>
 #include <sys/syscall.h>
 
 #ifndef FUTEX_LOCK_PI2
@@ -38,6 +37,7 @@ static void unlock(void)
 
 static void *waits(void *argument)
 {
+    will_sleep();
     CHECK(futex(&condition, FUTEX_WAIT_REQUEUE_PI | flags, 0, NULL, &lock, 0) == 0, "wait");
     CHECK((lock & FUTEX_TID_MASK) == (uint32_t)gettid(), "woken without the lock: %x", (uint32_t)lock);
     record[length++] = 'a' + AS_INTEGER(argument);
@@ -49,7 +49,8 @@ static void *waits(void *argument)
 static void *waits_for_a_while(void *argument)
 {
     clockid_t clock = AS_INTEGER(argument);
-    struct timespec soon = deadline_in(clock, 15 * MILLISECOND);
+    struct timespec soon = deadline_in(clock, 100 * MILLISECOND);
+    will_sleep();
     int realtime = clock == CLOCK_REALTIME ? FUTEX_CLOCK_REALTIME : 0;
     FAILS(ETIMEDOUT, futex(&condition, FUTEX_WAIT_REQUEUE_PI | PRIVATE | realtime, 0, &soon, &lock, 0));
     CHECK(now_ns(clock) >= soon.tv_sec * SECOND + soon.tv_nsec, "too early");
@@ -58,6 +59,7 @@ static void *waits_for_a_while(void *argument)
 
 static void *waits_plainly(void *argument)
 {
+    will_sleep();
     CHECK(futex(&condition, FUTEX_WAIT | PRIVATE, 0, NULL, NULL, 0) == 0, "plain wait");
     return argument;
 }
@@ -72,6 +74,7 @@ static void *locks_pi2(void *argument)
     soon = deadline_in(CLOCK_REALTIME, 10 * MILLISECOND);
     FAILS(ETIMEDOUT, futex(&lock, FUTEX_LOCK_PI | PRIVATE, 0, &soon, NULL, 0));
     FAILS(EPERM, futex(&lock, FUTEX_UNLOCK_PI | PRIVATE, 0, NULL, NULL, 0));
+    will_sleep();
     CHECK(futex(&lock, FUTEX_LOCK_PI2 | PRIVATE, 0, NULL, NULL, 0) == 0, "lock");
     record[length++] = 'L';
     unlock();
@@ -95,7 +98,7 @@ static void round_of(const char *what, int holds_lock)
     pthread_t threads[WAITERS];
     for (int n = 0; n < WAITERS; n++) {
         threads[n] = start(waits, AS_POINTER(n));
-        sleep_ms(20);
+        until_asleep();
     }
     if (holds_lock)
         take();
@@ -129,8 +132,9 @@ int main(void)
 
     join(start(waits_for_a_while, AS_POINTER(CLOCK_MONOTONIC)));
     join(start(waits_for_a_while, AS_POINTER(CLOCK_REALTIME)));
+    asleep_tid = 0;
     pthread_t waiter = start(waits_for_a_while, AS_POINTER(CLOCK_MONOTONIC));
-    sleep_ms(3);
+    until_asleep();
     take();
     printf("moved %ld", move(WAITERS, 0));
     join(waiter);
@@ -148,18 +152,18 @@ int main(void)
     FAILS(EFAULT, futex(&condition, FUTEX_WAIT_REQUEUE_PI | PRIVATE, 0, (void *)8, &lock, 0));
     FAILS(EFAULT, futex((void *)8, FUTEX_WAIT_REQUEUE_PI | PRIVATE, 0, NULL, &lock, 0));
     waiter = start(waits_plainly, NULL);
-    sleep_ms(3);
+    until_asleep();
     FAILS(EINVAL, move(1, 0));
     CHECK(futex(&condition, FUTEX_WAKE | PRIVATE, 1, NULL, NULL, 0) == 1, "the plain waiter is gone");
     join(waiter);
     CHECK(futex(&other_condition, FUTEX_CMP_REQUEUE_PI | PRIVATE, 1, (void *)5L, &lock, 0) == 0, "none to move");
 
-    CHECK(futex(&lock, FUTEX_TRYLOCK_PI | PRIVATE, 0, NULL, NULL, 0) == 0 && (lock & FUTEX_TID_MASK) == getpid(), "%x",
-          (uint32_t)lock);
+    CHECK(futex(&lock, FUTEX_TRYLOCK_PI | PRIVATE, 0, NULL, NULL, 0) == 0, "try");
+    CHECK((lock & FUTEX_TID_MASK) == (uint32_t)getpid(), "lock %x", (uint32_t)lock);
     FAILS(EDEADLK, futex(&lock, FUTEX_TRYLOCK_PI | PRIVATE, 0, NULL, NULL, 0));
     FAILS(EDEADLK, futex(&lock, FUTEX_LOCK_PI2 | PRIVATE, 0, NULL, NULL, 0));
     waiter = start(locks_pi2, NULL);
-    sleep_ms(60);
+    until_asleep();
     unlock();
     join(waiter);
     told("LOCK_PI2");

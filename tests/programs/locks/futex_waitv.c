@@ -3,10 +3,9 @@
  * waiters on overlapping sets; what is refused; time limits on both clocks; a signal, a cancellation and a fork while
  * one waits.
  */
-#include "../check.h"
+#include "asleep.h"
 #include <linux/futex.h>
 #include <signal.h>
-#include <stdatomic.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -20,7 +19,6 @@ struct one {
     uint32_t flags, reserved;
 };
 static uint32_t words[MOST + 1], *shared;
-static atomic_int waiting;
 
 static long waitv(const struct one *list, unsigned count, unsigned flags, const struct timespec *limit, clockid_t clock)
 {
@@ -43,17 +41,14 @@ static void *waits(void *argument)
 {
     struct one list[MOST];
     set(list, AS_INTEGER(argument) >> 8, AS_INTEGER(argument) & 0xff);
-    waiting++;
+    will_sleep();
     return AS_POINTER(waitv(list, AS_INTEGER(argument) & 0xff, 0, NULL, 0));
 }
 
 static pthread_t waits_for(int first, int count)
 {
-    int before = waiting;
     pthread_t thread = start(waits, AS_POINTER(first << 8 | count));
-    while (waiting == before)
-        usleep(1000);
-    sleep_ms(15);
+    until_asleep();
     return thread;
 }
 
@@ -63,7 +58,7 @@ static void *waits_shared(void *argument)
     set(list, 0, 1);
     for (int n = 1; n < 3; n++)
         list[n] = (struct one){0, (uintptr_t)&shared[n], SIZE_32, 0};
-    waiting++;
+    will_sleep();
     long woken = waitv(list, 3, 0, NULL, 0);
     CHECK(woken >= 0, "futex_waitv");
     *(long *)argument = woken;
@@ -79,6 +74,7 @@ static void *is_interrupted(void *argument)
 {
     struct one list[2];
     set(list, 0, 2);
+    will_sleep();
     FAILS(EINTR, waitv(list, 2, 0, NULL, 0));
     return argument;
 }
@@ -89,6 +85,7 @@ static void *is_cancelled(void *argument)
     struct one list[2];
     set(list, 0, 2);
     pthread_setcanceltype(PTHREAD_CANCEL_ASYNCHRONOUS, NULL);
+    will_sleep();
     waitv(list, 2, 0, NULL, 0);
     return argument;
 }
@@ -145,9 +142,9 @@ int main(void)
         threads[n] = waits_for(n, n < 2 ? 4 - n : 5 - n);
     /* Whoever is woken leaves the other words when it runs. */
     printf("word 2 wakes %ld", wake(&words[2], 2, PRIVATE));
-    sleep_ms(15);
+    sleep_ms(50);
     printf(", then %ld", wake(&words[2], 9, PRIVATE));
-    sleep_ms(15);
+    sleep_ms(50);
     printf(", word 0 %ld, word 3 %ld\n", wake(&words[0], 9, PRIVATE), wake(&words[3], 9, PRIVATE));
     for (int n = 0; n < 4; n++)
         printf("%d%c", AS_INTEGER(join(threads[n])), n < 3 ? ' ' : '\n');
@@ -171,22 +168,19 @@ int main(void)
     struct sigaction action = {.sa_handler = handler};
     sigaction(SIGUSR1, &action, NULL);
     threads[0] = start(is_interrupted, NULL);
-    sleep_ms(20);
+    until_asleep();
     ZERO(pthread_kill(threads[0], SIGUSR1));
     join(threads[0]);
     threads[0] = start(is_cancelled, NULL);
-    sleep_ms(20);
+    until_asleep();
     ZERO(pthread_cancel(threads[0]));
     CHECK(join(threads[0]) == PTHREAD_CANCELED, "not cancelled");
     printf("behind both nobody waits: %ld\n", wake(&words[0], 9, PRIVATE));
 
     /* A fork while threads wait: in the child nobody does; it wakes the parent's through shared memory. */
     long index = -1;
-    waiting = 0;
     threads[0] = start(waits_shared, &index);
-    while (waiting == 0)
-        usleep(1000);
-    sleep_ms(15);
+    until_asleep();
     threads[1] = waits_for(0, 1);
     fflush(stdout);
     pid_t child = fork();

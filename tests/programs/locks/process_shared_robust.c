@@ -4,7 +4,7 @@
  * mutex, or is killed while its first thread does. With and without priority inheritance, many locks at once, and
  * ENOTRECOVERABLE if nobody repairs.
  */
-#include "../check.h"
+#include "asleep.h"
 #include <semaphore.h>
 #include <signal.h>
 #include <sys/mman.h>
@@ -82,6 +82,7 @@ static int child_main(enum end end)
 
 static void *waits(void *argument)
 {
+    will_sleep();
     int result = pthread_mutex_lock(&shared->lock);
     CHECK(result == EOWNERDEAD, "lock gave %d, %s", result, strerror(result));
     if (argument != NULL)
@@ -92,6 +93,7 @@ static void *waits(void *argument)
 
 static void *waits_second(void *argument)
 {
+    will_sleep();
     GIVES(argument != NULL ? 0 : ENOTRECOVERABLE, pthread_mutex_lock(&shared->lock));
     if (argument != NULL)
         ZERO(pthread_mutex_unlock(&shared->lock));
@@ -113,11 +115,10 @@ static void prepare(int protocol)
     sem_init(&shared->over, 1, 0);
 }
 
-int main(int count, char **arguments)
+int main(void)
 {
-    (void)arguments;
     shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    for (int protocol = PTHREAD_PRIO_NONE; protocol <= (count > 1 ? PTHREAD_PRIO_NONE : PTHREAD_PRIO_INHERIT); protocol++) {
+    for (int protocol = PTHREAD_PRIO_NONE; protocol <= PTHREAD_PRIO_INHERIT; protocol++) {
         for (enum end end = 0; end < ENDS; end++) {
             prepare(protocol);
             fflush(stdout);
@@ -130,9 +131,9 @@ int main(int count, char **arguments)
             void *repairs = AS_POINTER(end % 3 != 2);
             GIVES(EBUSY, pthread_mutex_trylock(&shared->lock));
             pthread_t first = start(waits, repairs);
-            sleep_ms(10);
+            until_asleep();
             pthread_t second = start(waits_second, repairs);
-            sleep_ms(10);
+            until_asleep();
             if (end == KILLED_MAIN_OWNS)
                 kill(child, SIGKILL);
             else

@@ -8,7 +8,7 @@ use crate::arch::x86_64::cpu::FloatControl;
 use crate::arch::x86_64::frame::RED_ZONE;
 use crate::arch::x86_64::user_memory as user;
 use crate::arch::{Frame, Resume};
-use crate::kernel::{error, io, poll, pool, time, timer, withdraw};
+use crate::kernel::{error, io, poll, pool, priority_inheritance, time, timer, withdraw};
 use crate::raw;
 use crate::report::say;
 use crate::sched::task::{State, TaskId, Wait};
@@ -16,8 +16,8 @@ use crate::sched::worker::Worker;
 use crate::spawn;
 use core::mem::offset_of;
 use linux_raw_sys::general::{
-    FUTEX_CLOCK_REALTIME, FUTEX_LOCK_PI, FUTEX_LOCK_PI2, FUTEX_PRIVATE_FLAG, SA_NODEFER, SA_ONSTACK, SA_RESETHAND,
-    SA_RESTART, SIGSEGV,
+    FUTEX_CLOCK_REALTIME, FUTEX_LOCK_PI, FUTEX_LOCK_PI2, FUTEX_PRIVATE_FLAG, FUTEX_WAIT_REQUEUE_PI, SA_NODEFER,
+    SA_ONSTACK, SA_RESETHAND, SA_RESTART, SIGSEGV,
 };
 use syscalls::{Errno, Sysno};
 
@@ -199,13 +199,14 @@ fn break_off(worker: &mut Worker, id: TaskId, action: &Action) {
             poll::tell_time_left(worker, id);
             error(Errno::EINTR)
         }
+        Wait::Futex if priority_inheritance::is_moved(worker, id) => error(Errno::EAGAIN),
         _ => error(Errno::EINTR),
     };
     let number = Sysno::new(worker.frame_of(id).number() as usize);
-    let restarts_always = wait == Wait::Futex && is_lock(worker.frame_of(id));
+    let restarts_always = wait == Wait::Futex && result == error(Errno::EINTR) && is_for_lock(worker.frame_of(id));
     let can_restart = match wait {
         Wait::Futex | Wait::File => worker.tasks[id].deadline == 0 && !number.is_some_and(never_restarts),
-        Wait::Child => true,
+        Wait::Child | Wait::Several => true,
         _ => false,
     };
     // A call that was put off before it had begun is not interrupted: the handler runs first.
@@ -225,10 +226,10 @@ fn break_off(worker: &mut Worker, id: TaskId, action: &Action) {
     }
 }
 
-/// A wait for a priority-inheritance lock, which no handler ends (ERESTARTNOINTR).
-fn is_lock(call: &Frame) -> bool {
+/// A wait for a priority-inheritance lock, or to be moved to one, which no handler ends (ERESTARTNOINTR).
+fn is_for_lock(call: &Frame) -> bool {
     let command = call.rsi as u32 & !(FUTEX_PRIVATE_FLAG | FUTEX_CLOCK_REALTIME);
-    matches!(command, FUTEX_LOCK_PI | FUTEX_LOCK_PI2)
+    matches!(command, FUTEX_LOCK_PI | FUTEX_LOCK_PI2 | FUTEX_WAIT_REQUEUE_PI)
 }
 
 /// Calls that are interrupted even by handlers with SA_RESTART (signal(7)).

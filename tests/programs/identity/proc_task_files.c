@@ -1,46 +1,8 @@
 /*
- * /proc/self/task lists the live threads, each once, by readdir, rewinddir, seekdir and small getdents64 buffers, and
- * while others end; st_nlink counts them. A thread's own comm, stat, status and children there, by every path that
- * leads to them, have its name, id, state and signal mask; unknown ids have nothing; a name can be written.
+ * A thread's comm, stat, status and children in /proc/self/task, by every path that leads to them, have its own name,
+ * id, state and signal mask; other files there are the process's; unknown ids have nothing; a name can be written.
  */
-#include "../check.h"
-#include <dirent.h>
-#include <fcntl.h>
-#include <semaphore.h>
-#include <signal.h>
-#include <sys/stat.h>
-#include <sys/syscall.h>
-
-enum { THREADS = 40 };
-static pid_t tids[THREADS + 1];
-static sem_t ready, done[THREADS];
-
-static void *body(void *argument)
-{
-    int n = AS_INTEGER(argument);
-    char name[16];
-    snprintf(name, sizeof name, "thread %d", n);
-    ZERO(pthread_setname_np(pthread_self(), name));
-    if (n == 1) {
-        sigset_t set;
-        sigemptyset(&set);
-        sigaddset(&set, SIGUSR2);
-        pthread_sigmask(SIG_BLOCK, &set, NULL);
-    }
-    tids[n] = gettid();
-    sem_post(&ready);
-    while (sem_wait(&done[n]) != 0) {
-    }
-    return NULL;
-}
-
-static int place_of(pid_t tid)
-{
-    for (int n = 0; n <= THREADS; n++)
-        if (tids[n] == tid)
-            return n;
-    return -1;
-}
+#include "named_threads.h"
 
 /* Reads one file into TEXT; its length, or -1. */
 static int content(int directory, const char *path, char *text, size_t size)
@@ -103,26 +65,6 @@ static void describes(int directory, const char *prefix, int n)
     CHECK(content(directory, path, text, sizeof text) == 0, "%s: %s", path, text);
 }
 
-/* Checks that an open list has all threads from FIRST on, once each, and nothing else but "." and "..". */
-static void lists(DIR *list, int first)
-{
-    int seen[THREADS + 1] = {0}, dots = 0;
-    struct dirent *entry;
-    while (errno = 0, (entry = readdir(list)) != NULL) {
-        CHECK(entry->d_type == DT_DIR, "type %d", entry->d_type);
-        if (entry->d_name[0] == '.') {
-            dots++;
-            continue;
-        }
-        int place = place_of(atoi(entry->d_name));
-        CHECK(place >= 0, "%s is no thread", entry->d_name);
-        seen[place]++;
-    }
-    CHECK(errno == 0 && dots == 2, "%d dots", dots);
-    for (int n = 0; n <= THREADS; n++)
-        CHECK(seen[n] == 1 || (n < first && seen[n] == 0), "thread %d is listed %d times", n, seen[n]);
-}
-
 static void *looks(void *argument)
 {
     char text[64], link[64];
@@ -141,46 +83,9 @@ int main(void)
     char path[128], text[256], other[256];
     pthread_t threads[THREADS];
     struct stat status;
-    sem_init(&ready, 0, 0);
-    ZERO(pthread_setname_np(pthread_self(), "first"));
-    tids[THREADS] = getpid();
-    for (int n = 0; n < THREADS; n++) {
-        sem_init(&done[n], 0, 0);
-        threads[n] = start(body, AS_POINTER(n));
-    }
-    for (int n = 0; n < THREADS; n++)
-        while (sem_wait(&ready) != 0) {
-        }
-    sleep_ms(30);
-    DIR *list = opendir("/proc/self/task");
-    CHECK(list != NULL, "opendir");
-    lists(list, 0);
-    rewinddir(list);
-    lists(list, 0);
-    rewinddir(list);
-    for (int n = 0; n < 7; n++)
-        readdir(list);
-    long place = telldir(list);
-    snprintf(text, sizeof text, "%s", readdir(list)->d_name);
-    for (int n = 0; n < 5; n++)
-        readdir(list);
-    seekdir(list, place);
-    CHECK(strcmp(readdir(list)->d_name, text) == 0, "seekdir");
-    CHECK(stat("/proc/self/task", &status) == 0, "stat");
-    printf("links for %d threads: %d", THREADS + 1, (int)status.st_nlink);
-    CHECK(fstat(dirfd(list), &status) == 0, "fstat");
-    printf(", open: %d\n", (int)status.st_nlink);
-    closedir(list);
-
+    start_all(threads);
     snprintf(path, sizeof path, "/proc/%d/task", getpid());
     int file = open(path, O_RDONLY | O_DIRECTORY);
-    char small[40];
-    int count = 0;
-    FAILS(EINVAL, syscall(SYS_getdents64, file, small, 10));
-    for (long got; (got = syscall(SYS_getdents64, file, small, sizeof small)) != 0; count++)
-        CHECK(got > 0 && got <= (long)sizeof small, "getdents64 %ld", got);
-    printf("%d entries one by one\n", count);
-
     for (int n = 0; n <= THREADS; n += n < 2 ? 1 : THREADS - 2) {
         snprintf(path, sizeof path, "/proc/self/task/%d/", tids[n]);
         describes(AT_FDCWD, path, n);
@@ -223,37 +128,8 @@ int main(void)
     snprintf(path, sizeof path, "%d/comm", tids[4]);
     content(file, path, other, sizeof other);
     printf("named %s", other);
-
-    /* Some end while the list is read in pieces: the others are still listed, once each. */
-    list = opendir("/proc/self/task");
-    lseek(file, 0, SEEK_SET);
-    int seen[THREADS + 1] = {0};
-    for (int n = 0; n < THREADS / 2 + 2; n++) {
-        CHECK(syscall(SYS_getdents64, file, small, sizeof small) > 0, "getdents64");
-        if (small[19] != '.')
-            seen[place_of(atoi(small + 19))]++;
-    }
-    for (int n = 0; n < THREADS / 4; n++) {
-        sem_post(&done[n]);
-        join(threads[n]);
-    }
-    sleep_ms(20);
-    while (syscall(SYS_getdents64, file, small, sizeof small) > 0)
-        seen[place_of(atoi(small + 19))]++;
-    for (int n = THREADS / 4; n <= THREADS; n++)
-        CHECK(seen[n] == 1, "thread %d is listed %d times while others end", n, seen[n]);
-    snprintf(path, sizeof path, "/proc/self/task/%d/comm", tids[0]);
-    FAILS(ENOENT, open(path, O_RDONLY));
-    CHECK(stat("/proc/self/task", &status) == 0, "stat");
-    printf("links then: %d\n", (int)status.st_nlink);
-    rewinddir(list);
-    lists(list, THREADS / 4);
-    closedir(list);
     close(file);
-    for (int n = THREADS / 4; n < THREADS; n++) {
-        sem_post(&done[n]);
-        join(threads[n]);
-    }
+    end_all(threads, 0, THREADS);
     join(start(looks, NULL));
     return 0;
 }
