@@ -1,4 +1,4 @@
-//! Two tasks in two threads of Rust's standard library: the counterpart of two_tasks.c.
+//! Two tasks in two threads of Rust's standard library: the counterpart of two_tasks.c, with shorter steps.
 //!
 //! `std::thread` keeps the handle of the current thread in thread-local storage, and a thread that starts must find
 //! none there. Knows nothing of grivet.
@@ -19,7 +19,7 @@ fn say(what: &str) {
 fn blocking_task() {
     say("starts");
     for step in 1..=STEPS {
-        sleep(Duration::from_millis(500));
+        sleep(Duration::from_millis(100));
         say(&format!("step {step} of {STEPS}"));
     }
     say("finishes");
