@@ -75,6 +75,20 @@ fn threads_keep_their_identity_under_grivet() {
 }
 
 #[test]
+fn rust_threads_find_anothers_handle_under_classic() {
+    let run = under_classic(Program::rust("../../demo-bin/two_tasks"));
+    assert_eq!(run.end, End::Killed(Signal::SIGABRT), "{run:#?}");
+    assert!(run.stderr.contains("fatal runtime error: current thread handle already set"), "{run:#?}");
+}
+
+#[test]
+fn rust_threads_hold_under_grivet() {
+    let run = Program::rust("../../demo-bin/two_tasks").well_under_grivet();
+    assert!(run.stdout.lines().last().is_some_and(|line| line.starts_with("Total ")), "{run:#?}");
+    assert_eq!(run.stdout.lines().filter(|line| line.ends_with(" finishes")).count(), 2, "{run:#?}");
+}
+
+#[test]
 fn threads_share_thread_local_variables_and_errno_under_classic() {
     let run = under_classic(demo("thread_local"));
     assert_eq!(run.end, End::Exited(1), "{run:#?}");

@@ -69,9 +69,10 @@ def act_spawn(stage, options):
     tasks_spawned(stage, "sequential_tasks", stripped, rules, NAMES_GIVEN.format("two addresses"), "stripped, ")
 
     stage.say(
-        "A batch tool fetches items from a server (demo-bin/slow_server.py, started for this), one at a time: name looked\n"
-        f"up, connection made, request sent, answer after 100 ms. Natively {FETCHED} take {FETCHED / 10:.0f} s, so that run is made\n"
-        f"with {FETCHED_NATIVELY}. Under grivet up to 100 are under way at once."
+        "A batch tool fetches items from a server (demo-bin/slow_server.py, started for this), one at a time: name\n"
+        "looked up, connection made, request sent, answer after 100 ms. Natively "
+        f"{FETCHED} take {FETCHED / 10:.0f} s, so that run\n"
+        f"is made with {FETCHED_NATIVELY}. Under grivet up to 100 are under way at once."
     )
     with slow_server() as port:
         words = [PROGRAMS / "fetch_all", "localhost", port]

@@ -57,7 +57,7 @@ def play(stage, options):
 
 
 def static_binary(stage):
-    stage.say("A static binary has no loader that would read LD_PRELOAD. `grivet run` says so; LD_PRELOAD has no effect.")
+    stage.say("A static binary has no loader to read LD_PRELOAD. `grivet run` says so; the variable does nothing.")
     refused = stage.run("static, grivet run", [COMMAND, "run", "--", STATIC], PRELOADED, limit=LIMIT)
     claim(refused.status == STATIC_STATUS, f"{refused.title}: status {refused.status}, not {STATIC_STATUS}")
     claim("statically linked" in refused.lines[-1], f"{refused.title}: {refused.lines[-1]}")
@@ -75,8 +75,8 @@ def go_binary(stage):
 
 def generated_code(stage):
     stage.say(
-        "A `syscall` instruction in code that the program makes at run time is not there when grivet reads the code. The\n"
-        "call goes to the kernel: right, but it keeps all threads waiting for its time. grivet does not notice."
+        "A `syscall` instruction in code that the program makes at run time is not there when grivet reads the code.\n"
+        "The call goes to the kernel: right, but it keeps all threads waiting for its time. grivet does not notice."
     )
     words = [PROGRAMS / "generated_code"]
     before = stage.run("generated_code, native", words, NOT_CHANGED, limit=LIMIT)
@@ -92,8 +92,8 @@ def generated_code(stage):
 
 def seen_from_outside(stage):
     stage.say(
-        "What looks at threads from outside finds one: /proc/PID/task, and all that reads it. The kernel's own counters for\n"
-        "one thread (perf_event_open) know no thread of that number, and say so."
+        "What looks at threads from outside finds one: /proc/PID/task, and all that reads it. The kernel's counters\n"
+        "for one thread (perf_event_open) know no thread of that number, and say so."
     )
     words = [PROGRAMS / "seen_from_outside"]
     before = stage.run("seen_from_outside, native", words, NOT_CHANGED, limit=LIMIT)

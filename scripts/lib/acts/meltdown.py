@@ -37,9 +37,9 @@ def play(stage, options):
     stage.begin(
         3,
         "the meltdown",
-        "The textbook trick replaces libc's functions rather than the kernel beneath them: libgrivet_classic.so\n"
-        "(preload-classic/, 200 lines) sends pthread_create and sleep to a coroutine scheduler. With threads that sleep\n"
-        "and print it does well: A and B are coroutines, and the kernel's threads are the scheduler's.",
+        "The textbook trick replaces libc's functions, not the kernel beneath them: libgrivet_classic.so\n"
+        "(preload-classic/, 200 lines) sends pthread_create and sleep to a coroutine scheduler. With threads that\n"
+        "sleep and print it does well: A and B are coroutines, and the kernel's threads are the scheduler's.",
     )
     works = stage.run("two_tasks, classic", [PROGRAMS / "two_tasks"], PRELOADED, UNDER_CLASSIC)
     tasks_overlap(works)
@@ -75,8 +75,8 @@ def hung(one):
 
 def identity(stage):
     stage.say(
-        "a. Identity. A runtime whose channels belong to threads, and which asserts that, as ipykernel's shell channel did\n"
-        "when gevent's monkey patching met it."
+        "a. Identity. A runtime whose channels belong to threads, and which asserts that, as ipykernel's shell\n"
+        "channel did when gevent's monkey patching met it."
     )
     words = [PROGRAMS / "thread_identity"]
     broken = breaks(stage, "thread_identity", words)
@@ -94,7 +94,7 @@ def thread_local(stage):
     claim(broken.status == 1, f"{broken.title}: status {broken.status}, not 1")
     broken.index("A: my request is B")
     broken.index("A: that is not mine, which was: No such file or directory")
-    stage.say("Cause: thread-local variables are found by a register that the kernel keeps for each of *its* threads.")
+    stage.say("Cause: the register that leads to thread-local variables is the kernel thread's; a switch leaves it.")
     holds(stage, "thread_local", words)
 
 
@@ -115,7 +115,7 @@ def runtimes(stage):
     broken = breaks(stage, "two_tasks_rust", words)
     claim(broken.status == -6, f"{broken.title}: status {broken.status}, not SIGABRT")
     claim("current thread" in broken.lines[-1], f"{broken.title}: {broken.lines[-1]}")
-    stage.say("Cause: a thread that starts finds a current thread in thread-local storage, where there can be none yet.")
+    stage.say("Cause: the second thread that starts finds the first one's handle where there can be none yet.")
     holds(stage, "two_tasks_rust", words)
 
     stage.say("Python's threads:")

@@ -1,5 +1,4 @@
-"""Acts 4 and 5: the blocking problem's source written anew, for coroutines by name and for async/await, and the count of
-what had to change."""
+"""Acts 4 and 5: the blocking problem's source written anew, with coroutines and with async/await, and what changed."""
 
 from pathlib import Path
 
@@ -22,7 +21,7 @@ def act_explicit(stage, options):
         4,
         "explicit cooperation",
         "The source of act 1, written anew against the coroutine library may: every call that waits is the library's.\n"
-        "Nothing is preloaded. (Its kernel threads are the main one, one worker and a timer, however many tasks there are.)",
+        "Nothing is preloaded. (Its kernel threads are the main one, a worker and a timer, however many the tasks.)",
     )
     changes = rewritten(stage, "explicit")
     claim(not changes.signatures, f"signatures changed for may: {', '.join(changes.signatures)}")
@@ -32,7 +31,8 @@ def act_coloured(stage, options):
     stage.begin(
         5,
         "async and await",
-        "The same source once more, with tokio. What waits is `async`, and so is whoever calls it: functions have colours.",
+        "The same source once more, with tokio. What waits is `async`, and so is whoever calls it: functions have\n"
+        "colours.",
     )
     changes = rewritten(stage, "coloured")
     claim(changes.signatures == ["blocking_task", "main"], f"signatures changed: {', '.join(changes.signatures)}")

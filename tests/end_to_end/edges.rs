@@ -1,0 +1,51 @@
+//! Where grivet breaks too, as act 3b of the demo has it: code that it can't see, and observers outside. The programs
+//! are the demo's own, and none of them hangs.
+
+use grivet_tests::{End, Program};
+
+/// A program of the demo.
+fn demo(name: &str) -> Program {
+    Program::c(&format!("../../demo-bin/{name}")).time_limit(20)
+}
+
+fn position(lines: &str, of: &str) -> usize {
+    lines.lines().position(|line| line.ends_with(of)).unwrap_or_else(|| panic!("no line “{of}” in {lines}"))
+}
+
+#[test]
+fn system_call_in_generated_code_keeps_all_threads_waiting_for_its_time() {
+    const SLEPT: &str = "the generated code has slept";
+    let native = demo("generated_code").natively();
+    assert_eq!(native.end, End::Exited(0), "{native:#?}");
+    assert!(position(&native.stdout, "tick 1") < position(&native.stdout, SLEPT), "{native:#?}");
+    let green = demo("generated_code").well_under_grivet();
+    assert_eq!(position(&green.stdout, SLEPT), 0, "{green:#?}");
+    assert_eq!(position(&green.stdout, "tick 4"), 4, "{green:#?}");
+}
+
+#[test]
+fn observers_outside_see_one_thread() {
+    let native = demo("seen_from_outside").natively();
+    assert_eq!(native.end, End::Exited(0), "{native:#?}");
+    let seen: Vec<&str> = native.stdout.lines().filter(|line| line.starts_with("seen: ")).collect();
+    let names = ["the main thread", "computes", "sleeps-1", "sleeps-2", "4 in all"];
+    assert_eq!(seen, names.map(|name| format!("seen: {name}")));
+
+    let green = demo("seen_from_outside").well_under_grivet();
+    assert!(green.stdout.starts_with("seen: the main thread\nseen: 1 in all\n"), "{green:#?}");
+    // Unless the system lets nobody use such counters.
+    if native.stdout.contains("computes: perf: computed") {
+        for name in ["computes", "sleeps-1", "sleeps-2"] {
+            assert!(green.stdout.contains(&format!("{name}: perf: No such process\n")), "{green:#?}");
+        }
+    }
+}
+
+#[test]
+fn static_program_runs_natively() {
+    let program = Program::c_with("../../demo-bin/thread_identity", &["-static"]);
+    let run = program.under_grivet();
+    assert_eq!(run.end, End::Exited(0), "{run:#?}");
+    assert_eq!((run.stdout.lines().last(), run.most_kernel_threads), (Some("both channels served"), 3), "{run:#?}");
+    assert_eq!(run.reports, [""; 0]);
+}
