@@ -1,6 +1,7 @@
-"""Clients of tango_server.py: PORT DEVICES CLIENTS. All give the command Move at once, each on a thread and with a proxy of its own.
+"""Clients of tango_server.py: PORT DEVICES CLIENTS. All give the command Move at once, each on a thread of its own.
 
-The clients are shared out among the devices. The last line says how many got the right answer, and when the last one had it.
+The clients are shared out among the devices. The last line says how many got the right answer, and when the last one
+had it.
 """
 
 import sys
@@ -11,9 +12,8 @@ import tango
 
 
 def main(port, devices, clients):
-    proxies = [
-        tango.DeviceProxy(f"tango://127.0.0.1:{port}/test/axis/{1 + client % devices}#dbase=no") for client in range(clients)
-    ]
+    axes = [f"tango://127.0.0.1:{port}/test/axis/{1 + client % devices}#dbase=no" for client in range(clients)]
+    proxies = [tango.DeviceProxy(axis) for axis in axes]
     for proxy in proxies:
         proxy.set_timeout_millis(30_000)  # who stands in line waits for all before it
     answers = [None] * clients

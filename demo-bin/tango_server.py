@@ -1,10 +1,10 @@
-"""A TANGO device server without a database, whose devices have one command that blocks: Move, which takes half a second.
+"""A TANGO device server without a database, whose devices have one command, which blocks for half a second: Move.
 
     [MODEL=NO_SYNC] tango_server.py NAME -ORBendPoint giop:tcp:127.0.0.1:PORT -nodb -dlist test/axis/1,test/axis/2
 
-It is in PyTango's default, synchronous green mode: omniORB makes a thread for each client's connection, and a command runs on
-the thread that its request came in on. How many run at once is TANGO's serialisation model: BY_DEVICE, its default, is one for
-each device, NO_SYNC as many as clients ask for.
+It is in PyTango's default, synchronous green mode: omniORB makes a thread for each client's connection, and a command
+runs on the thread that its request came in on. How many run at once is TANGO's serialisation model: BY_DEVICE, its
+default, is one for each device, NO_SYNC as many as clients ask for.
 """
 
 import os

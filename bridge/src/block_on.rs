@@ -32,11 +32,12 @@ impl Wake for Unpark {
 
 /// Awaits `future` on this thread, which sleeps while the future is not ready, and returns its output.
 ///
-/// It is for threads that may block: those of legacy code, those of a [`call`](crate::call), `main`. On a thread of an executor it
-/// stops that executor's other tasks, as any blocking call does.
+/// It is for threads that may block: those of legacy code, those of a [`call`](crate::call), `main`. On a thread of an
+/// executor it stops that executor's other tasks, as any blocking call does.
 ///
-/// The future is polled here and nowhere else, so it need not be `Send`, and a panic in it is this thread's. It brings no reactor: a
-/// future that needs one (tokio's timers and sockets) is polled within its context, or spawned there and its handle awaited here:
+/// The future is polled here and nowhere else, so it need not be `Send`, and a panic in it is this thread's. It brings no
+/// reactor: a future that needs one (tokio's timers and sockets) is polled within its context, or spawned there and its
+/// handle awaited here:
 ///
 /// ```
 /// # let runtime = tokio::runtime::Builder::new_multi_thread().enable_time().build().unwrap();

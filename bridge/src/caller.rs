@@ -64,8 +64,8 @@ impl Caller {
         Caller::default()
     }
 
-    /// Bytes of stack for each call's thread, at least the system's minimum. What C code needs is the C code's: a function with a 1 MiB
-    /// buffer among its variables overflows the default.
+    /// Bytes of stack for each call's thread, at least the system's minimum. How much it takes is up to the C code: a function
+    /// with a buffer of 1 MiB among its variables overflows the default.
     pub fn stack_size(self, bytes: usize) -> Caller {
         Caller { stack_size: bytes, ..self }
     }

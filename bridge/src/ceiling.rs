@@ -1,8 +1,8 @@
 //! Keeps the number of kernel threads below what std survives.
 //!
-//! A thread of std's needs a signal stack besides its own stack, each with a guard: four mappings. std asks for the signal stack
-//! when the thread already runs, and when the system has no mapping left it ends the process. So natively a thread that would come
-//! near that is refused here, as an error. Under grivet stacks share mappings, and there is no such ceiling.
+//! A thread of std's needs a signal stack besides its own stack, each with a guard: four mappings. std asks for the signal
+//! stack when the thread already runs, and when the system has no mapping left it ends the process. So natively a thread
+//! that would come near that is refused here, as an error. Under grivet stacks share mappings, and there is no ceiling.
 
 use crate::green::is_green;
 use std::fs;

@@ -26,11 +26,11 @@
 //!   polls it. tokio, smol and futures' executors are tested.
 //! - **Panics** in the closure come back as [`CallError::Panicked`], with what they were raised with. A program built with
 //!   `panic = "abort"` ends instead, as always.
-//! - **No thread to be had**: the future completes with [`CallError::NoThread`]; nothing panics. Natively that comes, on purpose,
-//!   somewhat before the system has no memory mappings left (`vm.max_map_count`), where std would end the process.
-//! - **Dropping the future** does not stop the call: a thread that waits in C can't be taken out of it safely. The call goes on, detached, and
-//!   its result is dropped on its own thread. A call that still waits for its turn under a [`limit`](Caller::limit) is not
-//!   made any more.
+//! - **No thread to be had**: the future completes with [`CallError::NoThread`]; nothing panics. Natively that comes, on
+//!   purpose, somewhat before the system has no memory mappings left (`vm.max_map_count`), where std would end the process.
+//! - **Dropping the future** does not stop the call: a thread that waits in C can't be taken out of it safely. The call goes
+//!   on, detached, and its result is dropped on its own thread. A call that still waits for its turn under a
+//!   [`limit`](Caller::limit) is not made any more.
 //! - When `main` returns the process ends, and calls that are under way with it.
 //!
 //! # The other way round
@@ -40,9 +40,9 @@
 //!
 //! # What it costs
 //!
-//! One thread made and ended for each call: 20 microseconds under grivet, over 100 natively (20,000 at once, on two busy cores),
-//! and about 10 KiB of memory while it waits. A function that blocks for less than that is better called right away. Under
-//! grivet all threads compute on one core in turn.
+//! One thread made and ended for each call: 20 to 30 microseconds under grivet, over 100 natively (20,000 at once, on two
+//! busy cores), and about 10 KiB of memory while it waits. A function that blocks for less than that is better called right
+//! away. Under grivet all threads compute on one core in turn.
 
 mod block_on;
 mod call;

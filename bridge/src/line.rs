@@ -55,8 +55,8 @@ impl Line {
         next
     }
 
-    /// Frees a place that no thread could be made for. Those in line wait for the other places; if this was the only one, they are
-    /// returned: nobody would ever come for them.
+    /// Frees a place that no thread could be made for. Those in line wait for the other places; if this was the only one,
+    /// they are returned: nobody would ever come for them.
     pub(crate) fn leave_without_thread(&self) -> VecDeque<Job> {
         let mut state = self.state();
         state.taken -= 1;

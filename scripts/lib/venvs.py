@@ -1,7 +1,7 @@
-"""Virtual environments with packages of PyPI, made once for what a requirements file says, below the cargo target folder.
+"""Virtual environments with packages of PyPI, each made once for what a requirements file says.
 
-As a program, `venvs.py FOLDER REQUIREMENTS`, it prints the path of the environment's Python; the tests use it so. Several
-processes may ask for the same environment at once: one makes it, the others wait.
+As a program, `venvs.py FOLDER REQUIREMENTS`, it prints the path of the environment's Python; the tests use it so.
+Several processes may ask for the same environment at once: one makes it, the others wait.
 """
 
 import fcntl

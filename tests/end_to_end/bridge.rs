@@ -90,7 +90,7 @@ fn asyncio_to_thread_with_a_large_pool() {
     let script = repository().join("demo-bin/asyncio_to_thread.py");
     let program = || Program::python(&script.to_string_lossy()).args(["5000", "1"]);
     let native = seconds(&program().natively(), 5000);
-    let run = program().well_under_grivet();
+    let run = program().with_helper_threads().well_under_grivet();
     let green = seconds(&run, 5000);
     assert!(run.threads_made() >= 1000, "{run:#?}");
     assert!(green < 3.0 * native + 1.0, "{green} s, natively {native} s");
@@ -179,8 +179,8 @@ fn a_pytango_server_serves_blocking_commands_at_once() {
         let server = device_server(&python, "NO_SYNC", preloaded);
         let took = clients(&server, 20, 100);
         assert!((0.5..3.0).contains(&took), "100 clients: {took} s, preloaded: {preloaded}");
-        // omniORB keeps a client's thread for some time after the client has gone.
+        // omniORB keeps a client's thread for some time after the client has gone. grivet may have helpers for the disk.
         let threads = server.kernel_threads();
-        assert!(if preloaded { threads == 1 } else { threads > 50 }, "{threads}, preloaded: {preloaded}");
+        assert!(if preloaded { threads < 10 } else { threads > 50 }, "{threads}, preloaded: {preloaded}");
     }
 }

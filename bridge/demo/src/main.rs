@@ -1,9 +1,10 @@
-//! A tokio program that awaits thousands of calls of a blocking C library (legacy.c) at once, by `grivet_bridge::call` or, for
-//! comparison, by tokio's own `spawn_blocking`.
+//! A tokio program that awaits thousands of calls of a blocking C library (legacy.c) at once, by `grivet_bridge::call` or,
+//! for comparison, by tokio's own `spawn_blocking`.
 //!
 //! `await_legacy WAY KIND [CALLS [MILLISECONDS]]`: WAY is `bridge` or `spawn_blocking`; KIND is `move`, a call that sleeps,
 //! or `ask`, a call that waits for the answer of an instrument over TCP. The instrument is an async task of this very
-//! program. One line says how many calls gave the right value, and how long all of them took; if not all did, the exit status is 1.
+//! program. One line says how many calls gave the right value, and how long all of them took; if not all did, the exit
+//! status is 1.
 
 use futures::future::join_all;
 use grivet_bridge::{Caller, is_green};
@@ -59,8 +60,8 @@ async fn instrument(listener: TcpListener, delay: Duration) -> io::Result<()> {
     }
 }
 
-/// A listener with as much room for connections that nobody has accepted yet as the system allows (net.core.somaxconn): they all come
-/// at once.
+/// A listener with as much room for connections that nobody has accepted yet as the system allows (net.core.somaxconn):
+/// they all come at once, and one that finds no room is made again a second later.
 fn listener() -> io::Result<TcpListener> {
     let socket = TcpSocket::new_v4()?;
     socket.bind((Ipv4Addr::LOCALHOST, 0).into())?;
