@@ -197,6 +197,11 @@ fn is_real_time(policy: i32) -> bool {
     matches!((policy & !RESET_ON_FORK) as u32, SCHED_FIFO | SCHED_RR)
 }
 
+/// Whether task `id` has no slices.
+pub fn is_fifo(worker: &Worker, id: TaskId) -> bool {
+    (policy_of(worker, id).0 & !RESET_ON_FORK) as u32 == SCHED_FIFO
+}
+
 fn policy_of(worker: &Worker, id: TaskId) -> (i32, i32) {
     worker.tasks[id].extra.as_ref().and_then(|extra| extra.scheduling).unwrap_or((SCHED_NORMAL as i32, 0))
 }
@@ -242,27 +247,18 @@ pub fn become_child(worker: &mut Worker) {
     worker.run_queue.real_time.running = worker.tasks[current].priority;
 }
 
-/// Whether the running task must give way at this tick of the slice timer. Tasks of SCHED_FIFO keep the processor until
-/// they give it up, but for the share of those that are no real-time tasks.
+/// Whether the running task is to stop at this tick of the slice timer, for others or to look for them. Tasks of SCHED_FIFO
+/// keep the processor until they give it up, but for the share of those that are no real-time tasks.
 pub fn may_slice(worker: &mut Worker, has_had_slice: bool) -> bool {
     let real_time = &worker.run_queue.real_time;
     if real_time.running == 0 && real_time.count == 0 {
         return has_had_slice;
     }
-    if worker.has_something_to_look_for() {
-        // A task that keeps the processor must not keep a higher one from waking.
-        worker.look_around();
-        if worker.run_queue.real_time.is_outranked() {
-            return true;
-        }
-    }
     let others_wait = worker.run_queue.has_others();
-    if worker.run_queue.real_time.tick(others_wait) {
-        return true;
-    }
-    let current = worker.current;
-    let (policy, _) = policy_of(worker, current);
-    has_had_slice && (policy & !RESET_ON_FORK) as u32 != SCHED_FIFO
+    let is_over = worker.run_queue.real_time.tick(others_wait) || has_had_slice && !is_fifo(worker, worker.current);
+    worker.run_queue.real_time.keeps = !is_over;
+    // A task that keeps the processor must not keep a higher one from waking.
+    is_over || worker.has_something_to_look_for()
 }
 
 /// sched_setattr(2): the parts of it that the other calls set. SCHED_DEADLINE is the kernel's to refuse.

@@ -26,6 +26,8 @@ pub struct RealTime {
     pub running: u8,
     /// The others' turn: until the next tick, or until none of them is ready.
     pub is_throttled: bool,
+    /// The slice timer stopped the running task only so that others are looked for.
+    pub keeps: bool,
     ticks: u32,
     /// A task that goes before the running one has become ready.
     outranks: bool,
@@ -33,7 +35,15 @@ pub struct RealTime {
 
 impl RealTime {
     pub const fn new() -> RealTime {
-        RealTime { classes: Vec::new(), count: 0, running: 0, is_throttled: false, ticks: 0, outranks: false }
+        RealTime {
+            classes: Vec::new(),
+            count: 0,
+            running: 0,
+            is_throttled: false,
+            keeps: false,
+            ticks: 0,
+            outranks: false,
+        }
     }
 
     /// Puts `id` at the end, or the front, of its priority's queue, and marks it ready. False without memory.
@@ -127,11 +137,6 @@ impl RealTime {
         self.outranks = true;
         // SAFETY: an atomic word of a static.
         unsafe { (*WORKER.get()).attention.store(1, Ordering::Relaxed) };
-    }
-
-    /// Whether a task that goes before the running one has become ready.
-    pub fn is_outranked(&self) -> bool {
-        self.outranks && self.highest() > self.running
     }
 
     /// Whether the running task has to give way to one of higher priority; asked once for each that came.

@@ -19,7 +19,7 @@ pub mod stack;
 use crate::arch::Resume;
 use crate::arch::x86_64::cpu::FloatControl;
 use crate::kernel::timer::NoTask;
-use crate::kernel::{child, preempt, timer};
+use crate::kernel::{child, preempt, scheduling, timer};
 use crate::raw::{self, SignalSet};
 use crate::sched::task::{NONE, State, TaskId};
 use crate::sched::worker::Worker;
@@ -278,21 +278,26 @@ pub fn attend(worker: &mut Worker, resume: Resume) -> Resume {
         worker.forget_float_control();
     }
     let resume = worker.tasks[current].resume;
-    let is_slice_over = worker.preemption.take_slice_over();
+    let is_slice_over = worker.preemption.take_slice_over() && resume.as_signal().is_some();
+    if is_slice_over {
+        worker.look_around();
+    }
     if worker.run_queue.real_time.take_outranks() {
         return give_way(worker, resume);
     }
-    if is_slice_over && resume.as_signal().is_some() {
-        worker.look_around();
-        if !worker.run_queue.is_empty() {
-            let task = &mut worker.tasks[current];
-            task.state = State::Ready;
-            if worker.preemption.gave_way(task) {
-                preempt::report(worker, current);
-            }
-            worker.yield_current();
-            return worker.schedule();
+    let keeps = core::mem::take(&mut worker.run_queue.real_time.keeps);
+    if is_slice_over && !keeps && !worker.run_queue.is_empty() {
+        let task = &mut worker.tasks[current];
+        task.state = State::Ready;
+        if worker.preemption.gave_way(task) {
+            preempt::report(worker, current);
         }
+        if scheduling::is_fifo(worker, current) {
+            // It stops for those that are no real-time tasks only.
+            return give_way(worker, resume);
+        }
+        worker.yield_current();
+        return worker.schedule();
     }
     if let Some(place) = resume.as_signal() {
         prepare_return(worker, place);
