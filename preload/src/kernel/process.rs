@@ -130,6 +130,7 @@ fn become_child(worker: &mut Worker, shares_files: bool) {
     task.next = NONE;
     task.shares_memory = 0;
     worker.said_stuck = false;
+    worker.expected_id_changes = 0;
     worker.stats.begin_again();
     worker.preemption.forget();
     spawn::call::become_child(worker.tasks[current].fs_base);

@@ -88,6 +88,8 @@ pub struct Worker {
     pub is_awake: bool,
     /// Calls like setuid(2) that the C library has its threads make.
     pub expected_id_changes: u32,
+    /// The first of these calls, with its arguments, and what the kernel answered.
+    pub id_change: Option<([usize; 4], isize)>,
     /// That all tasks are stuck has been said.
     pub said_stuck: bool,
 }
@@ -138,6 +140,7 @@ pub static WORKER: WorkerCell = WorkerCell(UnsafeCell::new(Worker {
     main_status: 0,
     is_awake: false,
     expected_id_changes: 0,
+    id_change: None,
     said_stuck: false,
 }));
 
