@@ -61,8 +61,9 @@ pub fn wait(worker: &mut Worker, call: &mut Frame) -> Outcome {
             worker.tasks[id].deadline = 0;
             return Outcome::Done(error(Errno::ENOMEM));
         };
+        let priority = worker.tasks[id].priority;
         let record = &mut worker.tasks[part];
-        record.priority = 0;
+        record.priority = priority;
         record.clear_tid = u64::from(id);
         record.robust_list = index as u64;
         record.fs_base = u64::from(first);
