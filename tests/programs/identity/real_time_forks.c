@@ -38,7 +38,7 @@ static void *forks(void *argument)
         if (parameter.sched_priority != 0)
             told("its threads");
         else
-            puts("its threads run before it looks");
+            puts("its threads ended");
         fflush(stdout);
         _exit(0);
     }
