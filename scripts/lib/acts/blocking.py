@@ -19,7 +19,7 @@ from lib.stage import (
 )
 
 TASKS = ("sequential_tasks", "sequential_tasks_rust")
-FETCHED, FETCHED_NATIVELY = 200, 40  # items of the batch tool
+FETCHED, FETCHED_NATIVELY = 200, 20  # items of the batch tool
 
 
 def build_tasks(options):
