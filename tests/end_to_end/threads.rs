@@ -8,7 +8,7 @@ same_natively_and_under_grivet! {
     c in "threads":
         join_values, detached_threads, pthread_exit_from_main, key_destructors, thread_attributes, stack_attributes,
         default_stack_size, stack_overflow_handled, out_of_memory, thread_names, affinity, scheduling_parameters,
-        thread_ids, ids_rest, kernel_thread_state, c11_threads, c11_first, errno_per_thread, churn, created_by_threads, cancel, stdio_many_threads,
+        thread_ids, ids_rest, kernel_thread_state, c11_threads, c11_first, errno_per_thread, churn, created_by_threads, creators_try_again, cancel, stdio_many_threads,
         malloc_many_threads
 }
 

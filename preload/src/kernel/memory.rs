@@ -23,7 +23,18 @@ pub fn mmap(worker: &mut Worker, call: &mut Frame) -> Outcome {
     let is_stack = flags & (MAP_STACK | MAP_PRIVATE | MAP_ANONYMOUS) == MAP_STACK | MAP_PRIVATE | MAP_ANONYMOUS
         && flags & (MAP_FIXED | MAP_FIXED_NOREPLACE | MAP_GROWSDOWN) == 0;
     if is_stack && address == 0 && length != 0 && (protection == PROT_NONE || protection == PROT_READ | PROT_WRITE) {
-        return worker.arena.map(length, protection as i32).into();
+        let answer = worker.arena.map(length, protection as i32);
+        if let Err(errno) = answer
+            && !worker.run_queue.is_empty()
+            && !worker.preemption.is_forbidden()
+        {
+            // Natively the threads that are about to end would do so on other processors while the caller tries again.
+            call.answer(error(errno));
+            worker.suspend(call);
+            worker.yield_current();
+            return Outcome::Switch;
+        }
+        return answer.into();
     }
     if fd < 0 || flags & MAP_ANONYMOUS != 0 {
         return Outcome::Pass;

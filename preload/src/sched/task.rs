@@ -206,20 +206,18 @@ impl Tasks {
 
     /// Reserves addresses for as many records as the process may have (four million; fewer under a memory limit).
     pub fn reserve(&mut self) -> Result<(), Errno> {
+        // As much again, thrice, is left to the program.
+        const PARTS: usize = 4;
         let mut capacity: usize = 1 << 22;
         loop {
+            let size = capacity * size_of::<Task>();
             // SAFETY: a new private mapping.
             match unsafe {
-                raw::mmap(
-                    0,
-                    capacity * size_of::<Task>(),
-                    PROT_READ | PROT_WRITE,
-                    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
-                    -1,
-                    0,
-                )
+                raw::mmap(0, PARTS * size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0)
             } {
                 Ok(base) => {
+                    // SAFETY: nobody has seen the rest of the mapping.
+                    let _ = unsafe { raw::munmap(base + size, (PARTS - 1) * size) };
                     self.base = base as *mut Task;
                     self.capacity = capacity as u32;
                     return Ok(());

@@ -14,7 +14,7 @@ use crate::report::{overflow, say};
 use crate::sched::task::{NONE, TaskId};
 use crate::sched::worker::{WORKER, Worker};
 use core::cell::UnsafeCell;
-use core::sync::atomic::{AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use linux_raw_sys::general::{SA_NODEFER, SA_ONSTACK, SIGBUS, SIGSEGV};
 use syscalls::Sysno;
 
@@ -80,6 +80,23 @@ pub fn claim(signal: u32, task: TaskId) {
     }
 }
 
+/// A tick of the slice timer came while grivet was at work: it counts on the way out, lest a task that makes one call
+/// after the other keep the processor.
+static TICKED_INSIDE: AtomicBool = AtomicBool::new(false);
+
+/// Whether that was so, and the current task must give way.
+pub fn slice_ended_inside(worker: &mut Worker) -> bool {
+    TICKED_INSIDE.load(Ordering::Relaxed) && TICKED_INSIDE.swap(false, Ordering::Relaxed) && slice_is_over(worker)
+}
+
+/// A tick came: whether the current task has had its slice.
+fn slice_is_over(worker: &mut Worker) -> bool {
+    let has_had_slice = worker.preemption.tick(worker.tasks.live, worker.stats.switches);
+    worker.discards.flush(&mut worker.arena);
+    cpu_time::charge(worker);
+    scheduling::may_slice(worker, has_had_slice)
+}
+
 /// The handler, as rt_sigaction(2) knows it.
 ///
 /// # Safety
@@ -141,7 +158,11 @@ pub unsafe extern "C" fn arrive(signal: i32, info: *const SigInfo, context: *mut
             interrupt_program(worker, info, is_fault, is_tick, context);
         }
         Place::Elsewhere if inside => {
-            if !is_tick {
+            if is_tick {
+                TICKED_INSIDE.store(true, Ordering::Relaxed);
+                // SAFETY: one atomic word.
+                unsafe { (*worker).want_attention() };
+            } else {
                 note_and_hold(worker, info, context);
             }
         }
@@ -231,12 +252,7 @@ fn interrupt_program(worker: *mut Worker, info: SigInfo, is_fault: bool, is_tick
     // SAFETY: the program runs, so nothing of grivet's holds a reference to the worker.
     let worker = unsafe { &mut *worker };
     if is_tick {
-        let has_had_slice = worker.preemption.tick(worker.tasks.live, worker.stats.switches);
-        worker.discards.flush(&mut worker.arena);
-        cpu_time::charge(worker);
-        if !scheduling::may_slice(worker, has_had_slice)
-            || (worker.run_queue.is_empty() && !worker.has_something_to_look_for())
-        {
+        if !slice_is_over(worker) || (worker.run_queue.is_empty() && !worker.has_something_to_look_for()) {
             return;
         }
     }

@@ -278,7 +278,8 @@ pub fn attend(worker: &mut Worker, resume: Resume) -> Resume {
         worker.forget_float_control();
     }
     let resume = worker.tasks[current].resume;
-    let is_slice_over = worker.preemption.take_slice_over() && resume.as_signal().is_some();
+    let ended_inside = arrival::slice_ended_inside(worker);
+    let is_slice_over = (worker.preemption.take_slice_over() && resume.as_signal().is_some()) || ended_inside;
     if is_slice_over {
         worker.look_around();
     }
@@ -287,6 +288,11 @@ pub fn attend(worker: &mut Worker, resume: Resume) -> Resume {
     }
     let keeps = core::mem::take(&mut worker.run_queue.real_time.keeps);
     if is_slice_over && !keeps && !worker.run_queue.is_empty() {
+        if let Some(frame) = resume.as_gate() {
+            let slices = worker.tasks[current].slices;
+            worker.suspend(frame);
+            worker.tasks[current].slices = slices;
+        }
         let task = &mut worker.tasks[current];
         task.state = State::Ready;
         if worker.preemption.gave_way(task) {
