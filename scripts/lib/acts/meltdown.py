@@ -38,7 +38,7 @@ def play(stage, options):
         3,
         "the meltdown",
         "The textbook trick replaces libc's functions, not the kernel beneath them: libgrivet_classic.so\n"
-        "(preload-classic/, 200 lines) sends pthread_create and sleep to a coroutine scheduler. With threads that\n"
+        "(preload-classic/, 230 lines) sends pthread_create and sleep to a coroutine scheduler. With threads that\n"
         "sleep and print it does well: A and B are coroutines, and the kernel's threads are the scheduler's.",
     )
     works = stage.run("two_tasks, classic", [PROGRAMS / "two_tasks"], PRELOADED, UNDER_CLASSIC)
