@@ -76,9 +76,9 @@ def go_binary(stage):
 def generated_code(stage):
     stage.say(
         "`syscall` instructions in the program's own files are rewritten as libc's are, but one in code that the\n"
-        "program makes at run time is not there when grivet reads the code. The call goes to the kernel: right, but it\n"
-        "keeps all threads waiting for its time. grivet does not notice. (What waits there for another thread waits for\n"
-        "ever.)"
+        "program makes at run time is not there when grivet reads the code. The call goes to the kernel: right, but\n"
+        "it keeps all threads waiting for its time. grivet does not notice. (What waits there for another thread\n"
+        "waits for ever.)"
     )
     words = [PROGRAMS / "generated_code"]
     before = stage.run("generated_code, native", words, NOT_CHANGED, limit=LIMIT)
