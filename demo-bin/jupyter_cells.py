@@ -2,13 +2,13 @@
 
     jupyter_cells.py [--preload LIBRARY] [--patience SECONDS] gevent | threads [N]
 
-Starts a kernel, with LIBRARY preloaded into it and into nothing else, and sends it cells. `gevent`: one patches Python with
-gevent and spawns two blocking tasks. `threads`: one starts N (200) threads that block for half a second, and the next is
-interrupted while its threads block. Both end with a cell that any living kernel answers. Printed is what the kernel sent,
-what it became of each cell, the errors that it logged, and how it ended.
+Starts a kernel, with LIBRARY preloaded into it and into nothing else, and sends it cells. `gevent`: one patches Python
+with gevent and spawns two blocking tasks. `threads`: one starts N (200) threads that block for half a second, and the
+next is interrupted while its threads block. Both end with a cell that any living kernel answers. Printed is what the
+kernel sent, what became of each cell, the errors that the kernel logged, and how it ended.
 
-The kernel listens on 127.0.0.1 alone, keeps its files in a folder that is removed again, and every wait has a time limit.
-Exit status 0 says that the cells were run, whatever the kernel made of them; 1, that it did not answer when it was started.
+The kernel listens on 127.0.0.1 alone, keeps its files in a folder that is removed again, and every wait has a time
+limit. Exit status 0 says that the kernel started, whatever it made of its cells; 1, that it never answered.
 """
 
 import argparse
@@ -25,7 +25,7 @@ from pathlib import Path
 import psutil
 
 ENDS_WITHIN = 10  # seconds
-HELPERS_END_WITHIN = 2.5  # seconds: those that grivet has make what only a disk can answer, and end when idle for a second
+HELPERS_END_WITHIN = 2.5  # seconds; grivet has some for what only a disk can answer, which end after an idle second
 SECONDS = 0.5  # that a task of the thread cells blocks
 
 TASK = r"""
@@ -43,7 +43,8 @@ import threading
 
 def name_of_the_messages_thread():
     answer = []
-    get_ipython().kernel.shell_channel_thread.io_loop.add_callback(lambda: answer.append(threading.current_thread().name))
+    loop = get_ipython().kernel.shell_channel_thread.io_loop
+    loop.add_callback(lambda: answer.append(threading.current_thread().name))
     while not answer:
         time.sleep(0.01)
     return answer[0]
@@ -200,7 +201,7 @@ class Kernel:
         return text
 
     def print_errors(self, text):
-        """Prints the errors in `text`, each once and without the way to it: what was raised, by which statement, where."""
+        """Prints the errors in `text`, each once and without the way to it: what, by which statement, where."""
         place, statement = "", ""
         for line in text.splitlines():
             if frame := re.match(r'  File ".*?([^/]+/[^/]+\.py)", line (\d+), in (\S+)', line):
@@ -260,7 +261,7 @@ def main():
                 kernel.run("two blocking tasks in threads", TWO_THREADS, 20)
                 kernel.run(f"{count} threads that block for {SECONDS} s", THREADS.format(count=count), 60)
                 kernel.run(f"{count} threads, interrupted", INTERRUPTED.format(count=count), 20, "interrupt me")
-            kernel.run(ANSWER, ANSWER, 5)
+            kernel.run(ANSWER, ANSWER, 5 if options.cells == "gevent" else 20)
         finally:
             kernel.end()
 

@@ -1,5 +1,5 @@
-//! A real IPython kernel, driven by jupyter-client: what gevent's patch does to it, and cells with blocking threads, natively
-//! and under grivet. Only the kernel is under grivet; `demo-bin/jupyter_cells.py`, which drives it, is not.
+//! A real IPython kernel, driven by jupyter-client: what gevent's patch does to it, and cells with blocking threads,
+//! natively and under grivet. Only the kernel is under grivet; `demo-bin/jupyter_cells.py`, which drives it, is not.
 
 use grivet_tests::{End, Program, Run, library, programs_directory, target_directory};
 use std::path::PathBuf;

@@ -1,10 +1,10 @@
-"""Act 3a of scripts/demo, Jupyter itself: a real IPython kernel loses its threads to gevent's patch, starts under grivet with
-none of them, and runs cells whose threads block. Needs PyPI, so it is played only with --all or when it is asked for.
+"""Act 3a of scripts/demo, Jupyter itself: a real IPython kernel is lost to gevent's patch, never starts under the
+textbook trick, and under grivet runs cells whose threads block. It needs PyPI: played with --all, or when asked for.
 """
 
 import re
 
-from lib import venvs
+from lib import making, venvs
 from lib.stage import CLASSIC, LIBRARY, NOT_CHANGED, PRELOADED, PROGRAMS, Act, DemoError, claim, ended_well
 
 NUMBER = "3a"
@@ -29,6 +29,7 @@ def python():
 
 def build(options):
     if wanted(options):
+        making.classic()
         python()
 
 
@@ -53,7 +54,7 @@ def cells(stage, title, change, *options):
     most = [found for line in one.lines if (found := re.match(r"the kernel had (\d+) kernel threads? at most", line))]
     claim(most, f"{title}: it did not say how many kernel threads there were")
     one.kernel_threads = int(most[0][1])
-    stage.output(f"(the kernel: {one.kernel_threads:,} kernel thread{'s' if one.kernel_threads != 1 else ''} at most)")
+    stage.output(f"(that is the driver; the kernel: {one.kernel_threads:,} at most)")
     return one
 
 
@@ -73,21 +74,22 @@ def gevent(stage):
         f"{one.title}: the kernel still replies",
     )
     stage.say(
-        "Cause: the module threading now knows threads by their greenlets. The kernel's threads, older than the patch,\n"
-        "are found no more: each is a Dummy to itself. The reply is never sent, and no cell is taken after it."
+        "Cause: the module threading now knows threads by their greenlets. The kernel's threads, older than the\n"
+        "patch, are found no more: each is a Dummy to itself. The reply is never sent, and no cell is taken after it."
     )
 
 
 def textbook(stage):
     stage.say(f"The kernel under the textbook trick. If it does not answer within {PATIENCE} s it is ended here.")
-    one = cells(stage, "Jupyter, textbook trick", PRELOADED, "--patience", PATIENCE, "--preload", CLASSIC, "threads", THREADS)
+    options = ["--patience", PATIENCE, "--preload", CLASSIC, "threads", THREADS]
+    one = cells(stage, "Jupyter, 200 threads, classic", PRELOADED, *options)
     claim(one.status == 1, f"{one.title}: status {one.status}, not 1")
     says(one, f"the kernel did not answer in {PATIENCE} s; the process is alive")
     stage.say("Cause: libzmq's first thread waits in epoll_wait, and none of the others ever begins.")
 
 
 def threads(stage):
-    stage.say(f"Plain threads do what the cell wanted, without a patch. {THREADS} that block, natively and under grivet:")
+    stage.say(f"Plain threads do what the cell wanted, unpatched. {THREADS} that block, natively, then under grivet:")
     native = cells(stage, "Jupyter, 200 threads, native", NOT_CHANGED, "threads", THREADS)
     green = cells(stage, "Jupyter, 200 threads, grivet", PRELOADED, "--preload", LIBRARY, "threads", THREADS)
     for one in (native, green):
