@@ -12,10 +12,12 @@ limit. Exit status 0 says that the kernel started, whatever it made of its cells
 """
 
 import argparse
+import ctypes
 import importlib.metadata
 import os
 import platform
 import re
+import signal
 import sys
 import tempfile
 import threading
@@ -26,6 +28,7 @@ import psutil
 
 ENDS_WITHIN = 10  # seconds
 HELPERS_END_WITHIN = 2.5  # seconds; grivet has some for what only a disk can answer, which end after an idle second
+PR_SET_PDEATHSIG = 1
 SECONDS = 0.5  # that a task of the thread cells blocks
 
 TASK = r"""
@@ -100,6 +103,11 @@ def versions():
     return ", ".join([*packages, f"{platform.python_implementation()} {platform.python_version()}"])
 
 
+def end_with_the_driver():
+    """Called in the kernel's process: it is killed when the driver is, as a silent one would not end itself."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
 class Silent(Exception):
     """The kernel does not answer."""
 
@@ -123,7 +131,7 @@ class Kernel:
             shutdown_wait_time=ENDS_WITHIN,
         )
         begin = time.monotonic()
-        self.manager.start_kernel(env=environment, stderr=self.log)
+        self.manager.start_kernel(env=environment, stderr=self.log, preexec_fn=end_with_the_driver)
         self.process = self.manager.provisioner.process
         self.most_kernel_threads, self.over = 0, threading.Event()
         self.sampler = threading.Thread(target=self.sample)
