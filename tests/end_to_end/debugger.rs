@@ -2,8 +2,9 @@
 //! attaching to a process that runs and goes on to end well.
 
 use grivet_tests::{Language, compile, library};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::LazyLock;
 use std::time::Duration;
 
 /// What gdb prints for COMMANDS. It never asks the network for anything, and lets the slice timer's signal pass.
@@ -18,6 +19,12 @@ fn gdb(options: &[&str], commands: &[&str], program: Option<&Path>) -> String {
     format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
 }
 
+/// The program that two tests debug, made once: gdb finds no symbols of a running program whose file was made anew.
+fn debugged() -> PathBuf {
+    static PROGRAM: LazyLock<PathBuf> = LazyLock::new(|| compile(Language::C, "process/debugged", &[]));
+    PROGRAM.clone()
+}
+
 /// Loads the library under test into the program, and only there.
 fn preloaded() -> String {
     format!("set environment LD_PRELOAD={}", library().display())
@@ -25,7 +32,7 @@ fn preloaded() -> String {
 
 #[test]
 fn breakpoints_in_green_threads() {
-    let program = compile(Language::C, "process/debugged", &[]);
+    let program = debugged();
     let commands =
         [&preloaded(), "break works", "run", "backtrace", "finish", "next", "print works(41)", "delete", "continue"];
     let text = gdb(&[], &commands.map(|command| command), Some(&program));
@@ -36,7 +43,7 @@ fn breakpoints_in_green_threads() {
 
 #[test]
 fn every_green_thread_meets_the_breakpoint() {
-    let program = compile(Language::C, "process/debugged", &[]);
+    let program = debugged();
     let commands = [&preloaded(), "break works", "ignore 1 1000", "run", "info breakpoints"];
     let text = gdb(&[], &commands.map(|command| command), Some(&program));
     // A signal that comes right there makes a thread meet it once more.
@@ -61,7 +68,7 @@ fn attaching_while_all_threads_wait() {
 
 #[test]
 fn attaching_and_detaching() {
-    let program = compile(Language::C, "process/debugged", &[]);
+    let program = debugged();
     let running = Command::new("timeout")
         .args(["-s", "KILL", "50"])
         .arg("env")

@@ -251,10 +251,8 @@ fn aside(worker: &mut Worker, size: usize) -> Option<u64> {
 fn interrupt_program(worker: *mut Worker, info: SigInfo, is_fault: bool, is_tick: bool, context: &mut UContext) {
     // SAFETY: the program runs, so nothing of grivet's holds a reference to the worker.
     let worker = unsafe { &mut *worker };
-    if is_tick {
-        if !slice_is_over(worker) || (worker.run_queue.is_empty() && !worker.has_something_to_look_for()) {
-            return;
-        }
+    if is_tick && (!slice_is_over(worker) || (worker.run_queue.is_empty() && !worker.has_something_to_look_for())) {
+        return;
     }
     let handler = worker.signals.actions[info.si_signo as usize].handler;
     if is_fault && info.si_signo as u32 == SIGSEGV && handler == SIG_DFL {
