@@ -46,6 +46,8 @@ pub struct Preemption {
     quiet: u32,
     /// Switches that there had been at the last tick.
     at_last_tick: u64,
+    /// The same at the last tick that found grivet at work.
+    at_last_tick_inside: u64,
     /// Switches that there had been when a task last had its whole slice.
     last_slice: u64,
     slice_over: bool,
@@ -61,6 +63,7 @@ impl Preemption {
             rules: false,
             quiet: 0,
             at_last_tick: 0,
+            at_last_tick_inside: 0,
             last_slice: 0u64.wrapping_sub(1 << 32),
             slice_over: false,
             said: false,
@@ -161,6 +164,12 @@ impl Preemption {
             self.last_slice = switches;
         }
         has_had_slice
+    }
+
+    /// The same for a tick that found grivet at work. It says nothing about whether tasks compute (`is_calm`): those that
+    /// make one call after the other meet it often.
+    pub fn tick_inside(&mut self, switches: u64) -> bool {
+        core::mem::replace(&mut self.at_last_tick_inside, switches) == switches
     }
 
     /// Notes that the running task has had its slice.

@@ -86,7 +86,13 @@ static TICKED_INSIDE: AtomicBool = AtomicBool::new(false);
 
 /// Whether that was so, and the current task must give way.
 pub fn slice_ended_inside(worker: &mut Worker) -> bool {
-    TICKED_INSIDE.load(Ordering::Relaxed) && TICKED_INSIDE.swap(false, Ordering::Relaxed) && slice_is_over(worker)
+    if !TICKED_INSIDE.load(Ordering::Relaxed) {
+        return false;
+    }
+    TICKED_INSIDE.store(false, Ordering::Relaxed);
+    cpu_time::charge(worker);
+    let has_had_slice = worker.preemption.tick_inside(worker.stats.switches);
+    scheduling::may_slice(worker, has_had_slice)
 }
 
 /// A tick came: whether the current task has had its slice.
