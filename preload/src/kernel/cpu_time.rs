@@ -25,13 +25,11 @@ pub struct CpuTime {
     pub is_on: bool,
     /// What the worker's clock showed when it was last charged, ns.
     since: u64,
-    /// The kernel does not let its vDSO be changed: CLOCK_THREAD_CPUTIME_ID shows what all tasks together have had.
-    pub is_hidden: bool,
 }
 
 impl CpuTime {
     pub const fn new() -> CpuTime {
-        CpuTime { is_on: false, since: 0, is_hidden: false }
+        CpuTime { is_on: false, since: 0 }
     }
 }
 

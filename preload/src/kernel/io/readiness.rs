@@ -133,7 +133,8 @@ pub fn try_unwatchable(worker: &mut Worker) {
 
 /// Hands out what the poller found.
 pub fn hand_out(worker: &mut Worker, events: &Events) {
-    let mut readers = Candidates::new();
+    // The list is large, and most looks find little.
+    let mut readers = (events.count() >= together::FEWEST).then(Candidates::new);
     for Event { fd, generation, directions, ended, dropped } in events.iter() {
         match worker.descriptors.get_mut(fd) {
             Some(entry) if entry.generation == generation => {
@@ -144,14 +145,18 @@ pub fn hand_out(worker: &mut Worker, events: &Events) {
                 }
                 let reader = entry.readers;
                 became_ready(worker, fd, directions, ended);
-                if reader != NONE {
+                if reader != NONE
+                    && let Some(readers) = &mut readers
+                {
                     readers.add(reader, fd);
                 }
             }
             _ => {}
         }
     }
-    together::receive(worker, &readers);
+    if let Some(readers) = &readers {
+        together::receive(worker, readers);
+    }
 }
 
 /// Looks at the poller without waiting.

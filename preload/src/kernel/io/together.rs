@@ -16,7 +16,7 @@ use crate::sched::worker::Worker;
 use syscalls::{Errno, Sysno};
 
 /// Fewer receives than this are cheaper one by one.
-const FEWEST: usize = 4;
+pub const FEWEST: usize = 4;
 
 const COMPLETIONS: u32 = 2 * ENTRIES;
 /// Of include/uapi/linux/io_uring.h.

@@ -116,8 +116,8 @@ fn in_list<'a>(worker: &Worker, path: &'a [u8]) -> Option<Place<'a>> {
     is_own.then_some(Place::Task(id, rest))
 }
 
-/// The path of the worker's thread's own file of this name, as a C string.
-fn real_path(worker: &Worker, rest: &[u8]) -> [u8; PATH] {
+/// The path of the worker's thread's own file of this name, as a C string. None if there can be no such file.
+fn real_path(worker: &Worker, rest: &[u8]) -> Option<[u8; PATH]> {
     struct Text([u8; PATH], usize);
     impl Write for Text {
         fn write_str(&mut self, text: &str) -> core::fmt::Result {
@@ -128,9 +128,8 @@ fn real_path(worker: &Worker, rest: &[u8]) -> [u8; PATH] {
         }
     }
     let mut text = Text([0; PATH], 0);
-    let _ = write!(text, "/proc/self/task/{}/{}", worker.pid, core::str::from_utf8(rest).unwrap_or_default());
-    text.0[PATH - 1] = 0;
-    text.0
+    write!(text, "/proc/self/task/{}/{}\0", worker.pid, core::str::from_utf8(rest).ok()?).ok()?;
+    Some(text.0)
 }
 
 /// Reads the program's path, if it may be one of ours.
@@ -156,10 +155,8 @@ pub fn open(worker: &mut Worker, call: &mut Frame, number: Sysno) -> Outcome {
     let Some(place) = find(worker, directory, path) else { return Outcome::Pass };
     let text = match place {
         Place::List => {
-            let mut arguments = call.arguments();
-            arguments[5] = 0;
             // SAFETY: the program's own call.
-            let fd = unsafe { raw::call(number as u32, arguments) };
+            let fd = unsafe { raw::call(number as u32, call.arguments()) };
             return opened(worker, fd, What::List);
         }
         Place::Task(id, rest) => match rest {
@@ -193,7 +190,7 @@ fn opened(worker: &mut Worker, fd: isize, what: What) -> Outcome {
 }
 
 fn open_real(worker: &Worker, rest: &[u8], flags: usize, mode: usize) -> isize {
-    let path = real_path(worker, rest);
+    let Some(path) = real_path(worker, rest) else { return error(Errno::ENOENT) };
     // SAFETY: a C string, which lives across the call.
     unsafe { raw::call(Sysno::openat as u32, [AT_FDCWD as usize, path.as_ptr() as usize, flags, mode, 0, 0]) }
 }
@@ -241,7 +238,7 @@ pub fn look_at(worker: &mut Worker, call: &mut Frame, number: Sysno, has_directo
             Outcome::Done(copied.map_or_else(error, |()| length as isize))
         }
         Some(Place::Task(_, rest)) => {
-            let path = real_path(worker, rest);
+            let Some(path) = real_path(worker, rest) else { return Outcome::Done(error(Errno::ENOENT)) };
             if has_directory {
                 arguments[0] = AT_FDCWD as usize;
             }

@@ -85,6 +85,10 @@ impl Events {
         self.list[..self.count].iter().copied()
     }
 
+    pub fn count(&self) -> usize {
+        self.count
+    }
+
     /// Whether there may be more than were taken.
     pub fn is_full(&self) -> bool {
         self.count == BATCH
