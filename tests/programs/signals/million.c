@@ -72,9 +72,13 @@ static void *reads(void *argument)
 static void *computes(void *argument)
 {
     volatile double sum = 1;
-    while (!stop)
+    for (int round = 1; !stop; round++) {
         for (int n = 0; n < 20000; n++)
             sum = sum * 1.000001 + 0.5;
+        /* Long enough to be interrupted many times, not so long that it is worth a report. */
+        if (round % 2000 == 0)
+            usleep(1000);
+    }
     return argument;
 }
 
