@@ -6,6 +6,7 @@
 use super::{Outcome, error};
 use crate::arch::Frame;
 use crate::arch::x86_64::user_memory as user;
+use crate::kernel::preempt;
 use crate::raw;
 use crate::sched::clock::NS_PER_S;
 use crate::sched::idle::timespec;
@@ -25,11 +26,13 @@ pub struct CpuTime {
     pub is_on: bool,
     /// What the worker's clock showed when it was last charged, ns.
     since: u64,
+    /// CLOCK_MONOTONIC at the last look at it where no ticks come, ns.
+    looked_at: u64,
 }
 
 impl CpuTime {
     pub const fn new() -> CpuTime {
-        CpuTime { is_on: false, since: 0 }
+        CpuTime { is_on: false, since: 0, looked_at: 0 }
     }
 }
 
@@ -68,6 +71,16 @@ pub fn charge(worker: &mut Worker) {
     // An ended one has no record any more.
     if worker.tasks[current].state != State::Free {
         worker.tasks[current].extra().cpu_time += passed;
+    }
+}
+
+/// The only task is about to make another, and no tick may have told that it ran: so far it is all its own. To the length
+/// of a tick, for threads that follow each other one by one must not cost a system call each.
+pub fn charge_single(worker: &mut Worker) {
+    let now = worker.clock.now();
+    if now.wrapping_sub(worker.cpu_time.looked_at) >= preempt::TICK {
+        worker.cpu_time.looked_at = now;
+        charge(worker);
     }
 }
 

@@ -75,8 +75,7 @@ fn any_clone(worker: &mut Worker, call: &mut Frame, request: &Request) -> Outcom
 fn start(worker: &mut Worker, call: &Frame, request: &Request) -> Result<usize, Errno> {
     let parent = worker.current;
     if worker.is_single() && !worker.preemption.is_armed() {
-        // No tick has told who ran; from now on it need not be the maker.
-        cpu_time::charge(worker);
+        cpu_time::charge_single(worker);
     }
     let this: *mut Worker = worker;
     let id = worker.tasks.allocate(this)?;

@@ -295,7 +295,7 @@ pub fn attend(worker: &mut Worker, resume: Resume) -> Resume {
         }
         let task = &mut worker.tasks[current];
         task.state = State::Ready;
-        if worker.preemption.gave_way(task) {
+        if !ended_inside && worker.preemption.gave_way(task) {
             preempt::report(worker, current);
         }
         if scheduling::is_fifo(worker, current) {
