@@ -11,7 +11,7 @@ use crate::raw;
 use crate::report::say;
 use crate::report::stats::Outlet;
 use crate::rewrite;
-use crate::sched::worker::{WORKER, Worker};
+use crate::sched::worker::{WORKER, Worker, coarse};
 use crate::symbols::{self, ThreadAttributes, symbols};
 use core::cell::UnsafeCell;
 use core::sync::atomic::{AtomicU32, Ordering};
@@ -168,6 +168,7 @@ fn prepare(worker: &mut Worker, config: Config) -> Result<(), Errno> {
     if vdso != 0 {
         worker.clock.use_vdso(vdso as usize);
     }
+    worker.coarse_time = coarse(worker.clock.now());
     worker.stack_bottom = map_stack(WORKER_STACK)?;
     // Room for the address of the frame that the gate answers.
     worker.stack_top = worker.stack_bottom + WORKER_STACK - 16;

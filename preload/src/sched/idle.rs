@@ -5,7 +5,7 @@ use crate::arch::x86_64::gate::idle_call;
 use crate::kernel::{descriptors, io, pool, shared_futex, signal};
 use crate::report::stuck;
 use crate::sched::clock::NS_PER_S;
-use crate::sched::worker::Worker;
+use crate::sched::worker::{Worker, coarse};
 use core::sync::atomic::Ordering;
 use linux_raw_sys::general::__kernel_timespec;
 use syscalls::Sysno;
@@ -64,6 +64,7 @@ impl Worker {
             }
             self.wait_for_files(timeout);
         }
+        self.coarse_time = coarse(self.clock.now());
         if !self.timers.is_empty() {
             self.expire_timers();
         }

@@ -107,6 +107,8 @@ pub struct Task {
     pub ring_previous: TaskId,
     /// Next head of the same futex bucket.
     pub bucket_next: TaskId,
+    /// Since when it waits or is ready: `Worker::coarse_time` then.
+    pub since: u32,
     /// Address of the futex it waits for.
     pub key: u64,
     /// Futex wake-ups it listens to (FUTEX_WAIT_BITSET).
@@ -228,6 +230,10 @@ impl Tasks {
         }
     }
 
+    /// Where those who look from outside find the records (`observe::layout`).
+    pub const BASE: usize = core::mem::offset_of!(Tasks, base);
+    pub const USED: usize = core::mem::offset_of!(Tasks, used);
+
     /// Tasks made from now on have ids of process `pid`.
     pub fn number_for(&mut self, pid: i32) {
         self.offset = offset_of_process(pid);
@@ -262,6 +268,7 @@ impl Tasks {
             ring_next: NONE,
             ring_previous: NONE,
             bucket_next: NONE,
+            since: 0,
             key: 0,
             bitset: 0,
             expected: 0,

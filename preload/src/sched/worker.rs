@@ -49,6 +49,8 @@ pub struct Worker {
     loaded_fs: u64,
     loaded_float: FloatControl,
     until_look: u32,
+    /// CLOCK_MONOTONIC in units of 2^20 ns, as of the last look around: when tasks began to wait (`Task::since`).
+    pub coarse_time: u32,
     pub tasks: Tasks,
     pub run_queue: RunQueue,
     pub parking: Parking,
@@ -109,6 +111,7 @@ pub static WORKER: WorkerCell = WorkerCell(UnsafeCell::new(Worker {
     loaded_fs: 0,
     loaded_float: FloatControl::NONE,
     until_look: SWITCHES_BETWEEN_LOOKS,
+    coarse_time: 0,
     tasks: Tasks::new(),
     run_queue: RunQueue::new(),
     parking: Parking::new(),
@@ -143,6 +146,11 @@ pub static WORKER: WorkerCell = WorkerCell(UnsafeCell::new(Worker {
     id_change: None,
     said_stuck: false,
 }));
+
+/// `ns` in the unit of `Worker::coarse_time`; it wraps around after 52 days.
+pub fn coarse(ns: u64) -> u32 {
+    (ns >> 20) as u32
+}
 
 impl WorkerCell {
     /// The worker's address.
@@ -204,6 +212,7 @@ impl Worker {
         let task = &mut self.tasks[current];
         task.state = State::Parked;
         task.wait = wait;
+        task.since = self.coarse_time;
     }
 
     /// The gate frame of a parked task.
@@ -224,7 +233,9 @@ impl Worker {
     /// Puts a parked task into the run queue.
     #[inline(always)]
     pub fn make_ready(&mut self, id: TaskId) {
-        self.tasks[id].wait = Wait::Nothing;
+        let task = &mut self.tasks[id];
+        task.wait = Wait::Nothing;
+        task.since = self.coarse_time;
         self.run_queue.push(&mut self.tasks, id);
     }
 
@@ -297,6 +308,7 @@ impl Worker {
     /// Timers that are due, files that are ready, shared futexes that have changed.
     pub fn look_around(&mut self) {
         self.until_look = SWITCHES_BETWEEN_LOOKS;
+        self.coarse_time = coarse(self.clock.now());
         if !self.timers.is_empty() {
             self.expire_timers();
         }
