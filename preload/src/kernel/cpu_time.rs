@@ -88,6 +88,7 @@ pub fn charge_single(worker: &mut Worker) {
 pub fn of(worker: &mut Worker, id: TaskId) -> u64 {
     charge(worker);
     worker.cpu_time.is_on = true;
+    worker.is_watched = true;
     worker.tasks[id].extra.as_ref().map_or(0, |extra| extra.cpu_time)
 }
 

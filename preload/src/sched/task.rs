@@ -333,6 +333,12 @@ impl Tasks {
             .or_else(|| self.odd_one(tid as u32))
     }
 
+    /// Whether `tid` was a task's that has ended.
+    pub fn had_tid(&self, tid: u32) -> bool {
+        let place = tid.wrapping_sub(FIRST_TID).wrapping_sub(self.offset);
+        tid >= FIRST_TID && place < self.used && !self.is_task(place) && self[place].tid == tid
+    }
+
     /// After a fork from a thread, the task that carries the process's id is not number 0.
     fn odd_one(&self, tid: u32) -> Option<TaskId> {
         if tid >= FIRST_TID { None } else { self.iter().find(|&id| self[id].tid == tid) }
