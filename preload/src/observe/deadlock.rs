@@ -119,7 +119,7 @@ fn follow(worker: &mut Worker, id: TaskId) {
 
 fn holder(worker: &Worker, id: TaskId) -> Holder {
     let task = &worker.tasks[id];
-    if task.state != State::Parked || task.wait != Wait::Futex || task.deadline != 0 || task.is_shared_wait {
+    if task.state != State::Parked || task.wait != Wait::Futex || task.deadline != 0 {
         return Holder::Unknown;
     }
     let lock = task.key as usize;
