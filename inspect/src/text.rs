@@ -33,13 +33,27 @@ pub fn write(out: &mut dyn Write, report: &Report<'_>, groups: &[Group], symbols
     )?;
     for group in groups {
         out.write_char('\n')?;
-        match group.members[..] {
-            [place] => write_thread(out, report, group, &report.threads[place])?,
-            _ => write_group(out, report, group)?,
-        }
-        write_frames(out, report.backtraces.of(group.members[0]), symbols)?;
+        write_one(out, report, group, symbols)?;
     }
     Ok(())
+}
+
+/// Writes `groups` only.
+pub fn write_groups(
+    out: &mut dyn Write,
+    report: &Report<'_>,
+    groups: &[Group],
+    symbols: &mut Symbols<'_>,
+) -> fmt::Result {
+    groups.iter().try_for_each(|group| write_one(out, report, group, symbols))
+}
+
+fn write_one(out: &mut dyn Write, report: &Report<'_>, group: &Group, symbols: &mut Symbols<'_>) -> fmt::Result {
+    match group.members[..] {
+        [place] => write_thread(out, report, group, &report.threads[place])?,
+        _ => write_group(out, report, group)?,
+    }
+    write_frames(out, report.backtraces.of(group.members[0]), symbols)
 }
 
 fn write_thread(out: &mut dyn Write, report: &Report<'_>, group: &Group, thread: &Thread) -> fmt::Result {

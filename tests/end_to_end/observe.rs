@@ -221,3 +221,55 @@ fn the_user_says_what_a_deadlock_ends_in() {
     let quiet = ends("off");
     assert_eq!((quiet.end, quiet.reports.len()), (End::Exited(0), 0));
 }
+
+fn asks_for_dump(arguments: &[&str], setting: Option<&str>) -> Run {
+    let mut program = Program::c("observe/asks_for_dump");
+    for argument in arguments {
+        program = program.arg(*argument);
+    }
+    if let Some(setting) = setting {
+        program = program.env("GRIVET_DUMP_SIGNAL", setting);
+    }
+    program.under_grivet()
+}
+
+#[test]
+fn a_signal_makes_the_process_describe_its_threads() {
+    for (signal, setting) in [("63", None), ("12", Some("12"))] {
+        let run = asks_for_dump(&[signal], setting);
+        assert_eq!((run.end, run.stdout.as_str()), (End::Exited(0), "done, not handled\n"), "{run:#?}");
+        let dump = &run.stderr;
+        for part in [
+            "44 green threads",
+            "waits_for_the_lock",
+            "held by thread",
+            "sleeps_long",
+            "40 threads like this",
+            "waits_alike",
+            "\"spinner\"",
+            "spins_on",
+        ] {
+            assert!(dump.contains(part), "no {part}: {dump}");
+        }
+    }
+}
+
+#[test]
+fn a_program_that_handles_the_signal_keeps_it() {
+    let run = asks_for_dump(&["63", "handles"], None);
+    assert_eq!((run.end, run.stdout.as_str()), (End::Exited(0), "done, handled\n"), "{run:#?}");
+    assert_eq!((run.stderr.as_str(), run.reports.len()), ("", 0), "{run:#?}");
+}
+
+#[test]
+fn without_the_signal_its_default_action_is_taken() {
+    let run = asks_for_dump(&["63"], Some("off"));
+    assert!(!run.stderr.contains("green threads"), "{run:#?}");
+}
+
+#[test]
+fn reports_of_deadlocks_have_backtraces() {
+    let run = deadlock("ring", 2);
+    assert_eq!(run.stderr.matches("waits_in_a_ring").count(), 2, "{run:#?}");
+    assert_eq!(run.stderr.matches("pthread_mutex_lock").count(), 2, "{run:#?}");
+}

@@ -7,6 +7,7 @@
 //! last one. The look costs a pass over the tasks' records, twice a second at most, and none while nobody parks.
 
 use super::finish::End;
+use super::itself;
 use crate::arch::x86_64::user_memory as user;
 use crate::config::observe::OnDeadlock;
 use crate::kernel::process;
@@ -189,7 +190,11 @@ fn report_cycle(worker: &mut Worker, first: TaskId, length: u32) {
     } else {
         say!("deadlock: {length} threads wait for each other, for ever:");
     }
+    let mut members = Vec::new();
     for _ in 0..(length as usize).min(DESCRIBED) {
+        if members.try_reserve(1).is_ok() {
+            members.push(id);
+        }
         let Holder::Task(next) = holder(worker, id) else { return };
         let task = &worker.tasks[id];
         let is_join = worker.tasks[next].clear_tid == task.key;
@@ -205,6 +210,7 @@ fn report_cycle(worker: &mut Worker, first: TaskId, length: u32) {
         );
         id = next;
     }
+    itself::backtraces(worker, &members);
     act(worker);
 }
 
@@ -218,6 +224,7 @@ fn report_ended(worker: &mut Worker, id: TaskId, tid: u32) {
         worker.name_of(id).escape_ascii(),
         worker.tasks[id].tid
     );
+    itself::backtraces(worker, &[id]);
     act(worker);
 }
 

@@ -5,6 +5,7 @@
 pub mod accounts;
 pub mod deadlock;
 pub mod finish;
+pub mod itself;
 pub mod layout;
 pub mod output;
 pub mod ring;

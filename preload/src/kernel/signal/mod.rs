@@ -20,6 +20,7 @@ use crate::arch::Resume;
 use crate::arch::x86_64::cpu::FloatControl;
 use crate::kernel::timer::NoTask;
 use crate::kernel::{child, preempt, scheduling, timer};
+use crate::observe::itself;
 use crate::raw::{self, SignalSet};
 use crate::sched::task::{NONE, State, TaskId};
 use crate::sched::worker::Worker;
@@ -259,6 +260,8 @@ pub fn look_after(worker: &mut Worker) {
         if arrival.is_fault {
             let current = worker.current;
             delivery::force(worker, current, arrival.info);
+        } else if worker.signals.dump_bit() & bit(arrival.info.si_signo as u32) != 0 {
+            itself::dump(worker);
         } else {
             if arrival.info.si_signo as u32 == SIGCHLD && child::is_waited_for(worker) {
                 child::changed(worker);
