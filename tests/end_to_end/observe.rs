@@ -273,3 +273,21 @@ fn reports_of_deadlocks_have_backtraces() {
     assert_eq!(run.stderr.matches("waits_in_a_ring").count(), 2, "{run:#?}");
     assert_eq!(run.stderr.matches("pthread_mutex_lock").count(), 2, "{run:#?}");
 }
+
+fn blocks_others(how: &str, preempt: &str) -> Run {
+    let program = Program::c("observe/blocks_others").arg(how);
+    let run = program.env("GRIVET_MAX_BLOCKING", "100ms").env("GRIVET_PREEMPT", preempt).alone().under_grivet();
+    assert_eq!((run.end, run.stdout.as_str()), (End::Exited(0), "done\n"), "{run:#?}");
+    run
+}
+
+#[test]
+fn who_keeps_the_others_waiting_is_reported_with_a_backtrace() {
+    for (how, preempt, function) in [("vfork", "on", "vfork"), ("compute", "off", "keeps_them_waiting")] {
+        let run = blocks_others(how, preempt);
+        let reports = said(&run, "has kept the others waiting for");
+        assert!(!reports.is_empty() && reports.iter().all(|line| line.contains("blocker (")), "{how}: {run:#?}");
+        assert!(run.stderr.contains(function), "{how}: {run:#?}");
+        assert_eq!(said(&run, "blocking: others were kept waiting").len(), 1, "{how}: {run:#?}");
+    }
+}

@@ -119,6 +119,7 @@ fn start(worker: &mut Worker, call: &Frame, request: &Request) -> Result<usize, 
     }
     if worker.is_watched {
         observe::made(worker, id);
+        worker.observer.blocking.arm();
     }
     if worker.preemption.has_rules() {
         // With spawn rules a call begins when it is made (`time::TO_NEWEST`).

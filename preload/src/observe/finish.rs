@@ -1,6 +1,6 @@
 //! The end of the process, however it comes about (exit, a fatal signal): what was recorded is written.
 
-use super::summary;
+use super::{blocking, summary};
 use crate::arch::x86_64::cpu::time_stamp;
 use crate::config::observe::Stats;
 use crate::report::{say, stats};
@@ -34,6 +34,7 @@ pub fn finish(worker: &mut Worker, end: End) {
         }
         Stats::Json(_) => write_statistics(worker, ticks_per_ms),
     }
+    blocking::finish(worker);
     write_timeline(worker, now, ticks_per_ms, end);
 }
 

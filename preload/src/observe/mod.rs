@@ -3,6 +3,7 @@
 //! ends is in [`finish`].
 
 pub mod accounts;
+pub mod blocking;
 pub mod deadlock;
 pub mod finish;
 pub mod itself;
@@ -20,6 +21,7 @@ use crate::sched::task::{NONE, State, TaskId, Wait};
 use crate::sched::worker::Worker;
 use accounts::Accounts;
 use alloc::vec::Vec;
+use blocking::Blocking;
 use deadlock::Deadlocks;
 use grivet_timeline::Format;
 use grivet_timeline::event::{Cause, Event, FileKind, Kind};
@@ -51,6 +53,7 @@ pub struct Observer {
     /// The function whose spawned call the next thread is for.
     spawning: Option<&'static str>,
     pub deadlocks: Deadlocks,
+    pub blocking: Blocking,
     /// When the record began: ticks, and ns of CLOCK_MONOTONIC.
     began: (u64, u64),
     is_finished: bool,
@@ -68,6 +71,7 @@ impl Observer {
             functions: Vec::new(),
             spawning: None,
             deadlocks: Deadlocks::new(),
+            blocking: Blocking::new(),
             began: (0, 0),
             is_finished: false,
         }
@@ -107,6 +111,10 @@ pub fn begin(worker: &mut Worker, config: &ObserveConfig<'static>) {
     if matches!(config.stats, Stats::Table | Stats::Json(_)) {
         observer.accounts = Some(Accounts::new());
     }
+    if let Some(limit) = config.max_blocking {
+        observer.blocking.allow(limit);
+        worker.is_watched = true;
+    }
     worker.signals.dump = config.dump_signal.unwrap_or(0);
     worker.signals.sees_ends = matches!(observer.stats, Stats::Json(_)) || observer.is_on();
     if matches!(config.stats, Stats::Line | Stats::Table) {
@@ -130,6 +138,7 @@ pub fn become_child(worker: &mut Worker) {
     let observer = &mut worker.observer;
     observer.is_finished = false;
     observer.deadlocks.forget();
+    observer.blocking.forget();
     if let Some(trace) = &mut observer.trace {
         trace.ring.clear();
         trace.path.be_child(pid);

@@ -39,6 +39,7 @@ impl Worker {
         }
         if self.is_watched {
             observe::idles(self);
+            self.observer.blocking.set_idle(true);
         }
         let waits_for_files = self.waits_for_files();
         if waits_for_files {
@@ -79,6 +80,9 @@ impl Worker {
             self.wait_for_files(timeout);
         }
         self.coarse_time = coarse(self.clock.now());
+        if self.is_watched {
+            self.observer.blocking.set_idle(false);
+        }
         if !self.timers.is_empty() {
             self.expire_timers();
         }

@@ -352,6 +352,9 @@ impl Worker {
         if self.observer.is_on() {
             observe::runs(self, id);
         }
+        if self.observer.blocking.is_on() {
+            self.observer.blocking.switched(self.clock.now());
+        }
     }
 
     #[inline(always)]
@@ -429,6 +432,7 @@ impl Worker {
         }
         self.preemption.rest();
         self.watchdog.rest();
+        self.observer.blocking.rest();
         true
     }
 

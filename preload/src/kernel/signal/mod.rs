@@ -20,7 +20,7 @@ use crate::arch::Resume;
 use crate::arch::x86_64::cpu::FloatControl;
 use crate::kernel::timer::NoTask;
 use crate::kernel::{child, preempt, scheduling, timer};
-use crate::observe::itself;
+use crate::observe::{blocking, itself};
 use crate::raw::{self, SignalSet};
 use crate::sched::task::{NONE, State, TaskId};
 use crate::sched::worker::Worker;
@@ -305,6 +305,9 @@ pub fn attend(worker: &mut Worker, resume: Resume) -> Resume {
         worker.forget_float_control();
     }
     let resume = worker.tasks[current].resume;
+    if worker.observer.blocking.is_on() {
+        blocking::attend(worker);
+    }
     let ended_inside = arrival::slice_ended_inside(worker);
     let is_slice_over = (worker.preemption.take_slice_over() && resume.as_signal().is_some()) || ended_inside;
     if is_slice_over {
