@@ -7,7 +7,7 @@ use crate::arch::Resume;
 use crate::arch::x86_64::cpu;
 use crate::arch::x86_64::frame::RED_ZONE;
 use crate::arch::x86_64::user_memory as user;
-use crate::kernel::{cpu_time, priority_inheritance, process, scheduling};
+use crate::kernel::{cpu_time, cpu_timers, priority_inheritance, process, scheduling};
 use crate::raw;
 use crate::sched::task::{Extra, FIRST_TID, TaskId};
 use crate::sched::worker::Worker;
@@ -158,6 +158,9 @@ pub fn exit(worker: &mut Worker, call: &mut Frame) -> Outcome {
         if word != 0 {
             futex::wake_local(worker, word, i32::MAX, FUTEX_BITSET_MATCH_ANY);
         }
+    }
+    if cpu_timers::are_there(worker) {
+        cpu_timers::task_ends(worker, id);
     }
     let task = &mut worker.tasks[id];
     let clear_tid = task.clear_tid;

@@ -164,6 +164,8 @@ pub struct Extra {
     pub timer_slack: Option<u64>,
     /// CPU time it has had, ns (`kernel::cpu_time`).
     pub cpu_time: u64,
+    /// The CPU time at which the first of the timers on its CPU clock expires, ns; 0 if none does (`kernel::cpu_timers`).
+    pub cpu_deadline: u64,
 }
 
 impl Task {

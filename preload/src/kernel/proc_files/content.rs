@@ -132,7 +132,7 @@ pub fn stat(worker: &mut Worker, task: Option<TaskId>, is_whole: bool) -> Option
     for (index, value) in rest.split(|&byte| byte == b' ').filter(|value| !value.is_empty()).enumerate() {
         let _ = match (index + FIRST_AFTER_NAME, task) {
             (3, Some(id)) => write!(text, " {}", letter(worker, id)),
-            (14, Some(id)) if !is_whole => write!(text, " {}", cpu_time::known(worker, id) / TICK),
+            (14, Some(id)) if !is_whole => write!(text, " {}", cpu_time::known(&worker.tasks, id) / TICK),
             (15, Some(_)) if !is_whole => write!(text, " 0"),
             (20, _) => write!(text, " {}", worker.tasks.live),
             _ => {
