@@ -154,6 +154,9 @@ pub fn exit(worker: &mut Worker, call: &mut Frame) -> Outcome {
         raw::exit_group(status);
     }
     release_robust_locks(worker, id);
+    if worker.tasks[id].may_owe_lock {
+        priority_inheritance::owner_ends(worker, id);
+    }
     for word in spawn::call::abandon(worker.tasks[id].fs_base) {
         if word != 0 {
             futex::wake_local(worker, word, i32::MAX, FUTEX_BITSET_MATCH_ANY);
