@@ -4,6 +4,7 @@ use super::{Outcome, cpu_time, descriptors, error, pool, scheduling, several_fut
 use crate::arch::Frame;
 use crate::arch::x86_64::gate;
 use crate::arch::x86_64::user_memory as user;
+use crate::kernel::cpu_timers::CpuTimers;
 use crate::kernel::thread::{CLONE_ARGS_FIRST_SIZE, Request};
 use crate::observe::{self, finish, finish::End};
 use crate::raw;
@@ -110,6 +111,7 @@ fn become_child(worker: &mut Worker, shares_files: bool) {
     worker.shared_waiters.clear();
     worker.set_strangers(false);
     worker.directed_timers.clear();
+    worker.cpu_timers = CpuTimers::new();
     let others: alloc::vec::Vec<_> = worker.tasks.iter().filter(|&id| id != current).collect();
     for id in others {
         let mask = worker.tasks[id].mask;

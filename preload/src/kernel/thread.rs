@@ -7,7 +7,7 @@ use crate::arch::Resume;
 use crate::arch::x86_64::cpu;
 use crate::arch::x86_64::frame::RED_ZONE;
 use crate::arch::x86_64::user_memory as user;
-use crate::kernel::{cpu_time, priority_inheritance, process, scheduling};
+use crate::kernel::{cpu_time, cpu_timers, priority_inheritance, process, scheduling};
 use crate::observe::{self, finish::End};
 use crate::raw;
 use crate::sched::task::{Extra, FIRST_TID, TaskId};
@@ -159,6 +159,9 @@ pub fn exit(worker: &mut Worker, call: &mut Frame) -> Outcome {
         raw::exit_group(status);
     }
     release_robust_locks(worker, id);
+    if worker.tasks[id].may_owe_lock {
+        priority_inheritance::owner_ends(worker, id);
+    }
     for word in spawn::call::abandon(worker.tasks[id].fs_base) {
         if word != 0 {
             futex::wake_local(worker, word, i32::MAX, FUTEX_BITSET_MATCH_ANY);
@@ -166,6 +169,9 @@ pub fn exit(worker: &mut Worker, call: &mut Frame) -> Outcome {
     }
     if worker.is_watched {
         observe::ended(worker, id);
+    }
+    if cpu_timers::are_there(worker) {
+        cpu_timers::task_ends(worker, id);
     }
     let task = &mut worker.tasks[id];
     let clear_tid = task.clear_tid;

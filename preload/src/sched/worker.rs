@@ -82,6 +82,7 @@ pub struct Worker {
     /// its own.
     pub unfit_for_fast_futex: u64,
     pub directed_timers: crate::kernel::timer::Timers,
+    pub cpu_timers: crate::kernel::cpu_timers::CpuTimers,
     pub config: Config,
     pub preemption: crate::kernel::preempt::Preemption,
     /// The name that threads without one of their own have.
@@ -142,6 +143,7 @@ pub static WORKER: WorkerCell = WorkerCell(UnsafeCell::new(Worker {
     proc_files: ProcFiles::new(),
     unfit_for_fast_futex: 3,
     directed_timers: crate::kernel::timer::Timers::new(),
+    cpu_timers: crate::kernel::cpu_timers::CpuTimers::new(),
     config: Config::DEFAULT,
     preemption: crate::kernel::preempt::Preemption::new(),
     name: [0; 16],
@@ -347,7 +349,7 @@ impl Worker {
     #[cold]
     fn watch_switch(&mut self, id: TaskId) {
         if self.cpu_time.is_on {
-            kernel::cpu_time::charge(self);
+            kernel::cpu_time::charge_at_switch(self, id);
         }
         if self.observer.is_on() {
             observe::runs(self, id);

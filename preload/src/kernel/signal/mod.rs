@@ -19,7 +19,7 @@ pub mod stack;
 use crate::arch::Resume;
 use crate::arch::x86_64::cpu::FloatControl;
 use crate::kernel::timer::NoTask;
-use crate::kernel::{child, preempt, scheduling, timer};
+use crate::kernel::{child, cpu_timers, preempt, scheduling, timer};
 use crate::observe::{blocking, itself};
 use crate::raw::{self, SignalSet};
 use crate::sched::task::{NONE, State, TaskId};
@@ -266,6 +266,10 @@ pub fn look_after(worker: &mut Worker) {
             if arrival.info.si_signo as u32 == SIGCHLD && child::is_waited_for(worker) {
                 child::changed(worker);
             }
+            if worker.cpu_timers.is_alarm(&arrival.info) {
+                cpu_timers::alarm_came(worker);
+                continue;
+            }
             let target = match arrival.target {
                 NONE => target_of(worker, &arrival.info),
                 target => Ok(Some(target)),
@@ -274,6 +278,9 @@ pub fn look_after(worker: &mut Worker) {
                 delivery::post(worker, arrival.info, target);
             }
         }
+    }
+    if worker.cpu_timers.is_due() {
+        cpu_timers::expire(worker);
     }
     if worker.signals.kernel_mask == SignalSet::MAX {
         // So many came that the handler had to hold the rest back.
