@@ -102,6 +102,7 @@ const ANSWERED: &[u32] = &[
     234, // tgkill
     242, // mq_timedsend
     243, // mq_timedreceive
+    244, // mq_notify
     247, // waitid
     251, // ioprio_set
     252, // ioprio_get

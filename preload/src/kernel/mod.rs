@@ -16,6 +16,7 @@ pub mod pool;
 pub mod preempt;
 pub mod priority_inheritance;
 pub mod proc_files;
+pub mod proc_text;
 pub mod process;
 pub mod scheduling;
 pub mod several_futexes;
@@ -190,6 +191,7 @@ fn answer(worker: &mut Worker, call: &mut Frame) -> Outcome {
         | Sysno::sendfile
         | Sysno::creat
         | Sysno::openat2 => io::begin(worker, call, number),
+        Sysno::mq_notify => io::queue::notify(worker, call),
         Sysno::open | Sysno::openat => match proc_files::open(worker, call, number) {
             Outcome::Pass => io::begin(worker, call, number),
             answered => answered,
