@@ -32,7 +32,7 @@ impl RemoteMemory {
         RemoteMemory { pid, file: File::open(format!("/proc/{pid}/mem")).ok() }
     }
 
-    fn from_file(&self, address: u64, into: &mut [u8]) -> bool {
+    fn read_file(&self, address: u64, into: &mut [u8]) -> bool {
         self.file.as_ref().is_some_and(|file| file.read_exact_at(into, address).is_ok())
     }
 }
@@ -43,7 +43,7 @@ impl Memory for RemoteMemory {
         let remote = [RemoteIoVec { base: address as usize, len: length }];
         match process_vm_readv(self.pid, &mut [IoSliceMut::new(into)], &remote) {
             Ok(read) => read == length,
-            Err(nix::Error::EPERM | nix::Error::ENOSYS) => self.from_file(address, into),
+            Err(nix::Error::EPERM | nix::Error::ENOSYS) => self.read_file(address, into),
             Err(_) => false,
         }
     }
