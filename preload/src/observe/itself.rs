@@ -21,7 +21,7 @@ use grivet_inspect::registers::{RSP, Registers};
 use grivet_inspect::report::Report;
 use grivet_inspect::symbols::{Detail, Symbols};
 use grivet_inspect::text;
-use grivet_inspect::threads::Thread;
+use grivet_inspect::threads::{Thread, name_files};
 use grivet_inspect::unwind::{Start, Unwinder};
 use linux_raw_sys::general::{
     AT_FDCWD, CLOCK_REALTIME, MAP_ANONYMOUS, MAP_PRIVATE, O_CLOEXEC, O_RDONLY, PROT_READ, PROT_WRITE,
@@ -166,7 +166,8 @@ fn describe(worker: &mut Worker, chosen: Option<&[TaskId]>) {
     let now = Now { monotonic: worker.clock.now(), real: worker.clock.read(CLOCK_REALTIME as i32).unwrap_or(0) };
     let mut all = process.threads(now);
     let holders = Holders::new(&all);
-    process.look_closer(&mut all, &holders, Some(&files));
+    process.look_closer(&mut all, &holders);
+    name_files(&mut all, &files);
     let is_chosen = |thread: &&Thread| chosen.is_none_or(|chosen| chosen.contains(&thread.record));
     let threads: Vec<Thread> = all.iter().filter(is_chosen).cloned().collect();
     let images = Images::new(&maps(), &memory, &files);
