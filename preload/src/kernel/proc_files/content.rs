@@ -79,7 +79,7 @@ pub fn name(worker: &mut Worker, id: TaskId) -> Option<Vec<u8>> {
 }
 
 /// The kernel's text about the worker's thread, or the process.
-fn of_kernel(path: &core::ffi::CStr) -> Option<Vec<u8>> {
+pub fn of_kernel(path: &core::ffi::CStr) -> Option<Vec<u8>> {
     const STEP: usize = 4096;
     // SAFETY: a C string.
     let fd = unsafe { raw::call(Sysno::openat as u32, [AT_FDCWD as usize, path.as_ptr() as usize, 0, 0, 0, 0]) };

@@ -5,6 +5,8 @@
 
 mod content;
 
+pub use content::of_kernel;
+
 use super::{Outcome, error};
 use crate::arch::Frame;
 use crate::arch::x86_64::user_memory as user;
