@@ -5,6 +5,7 @@ pub mod child;
 pub mod cpu_time;
 pub mod cpu_timers;
 pub mod descriptors;
+pub mod early_timers;
 pub mod elsewhere;
 pub mod futex;
 pub mod identity;

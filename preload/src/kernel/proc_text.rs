@@ -1,6 +1,7 @@
 //! The kernel's own files in /proc, as grivet reads them for itself.
 
 use crate::raw;
+use crate::report::fixed_text::FixedText;
 use alloc::vec::Vec;
 use core::ffi::CStr;
 use core::fmt::{self, Write};
@@ -9,22 +10,6 @@ use syscalls::{Errno, Sysno};
 
 /// The longest path that is made here, with its end.
 const PATH: usize = 64;
-
-/// A path with numbers in it, where there may be no memory to be had.
-struct Path {
-    bytes: [u8; PATH],
-    length: usize,
-}
-
-impl Write for Path {
-    fn write_str(&mut self, text: &str) -> fmt::Result {
-        let end = self.length + text.len();
-        // The last byte stays zero.
-        self.bytes[..PATH - 1].get_mut(self.length..end).ok_or(fmt::Error)?.copy_from_slice(text.as_bytes());
-        self.length = end;
-        Ok(())
-    }
-}
 
 /// The whole file at `path`; what there is no memory for is left out.
 pub fn read(path: &CStr) -> Result<Vec<u8>, Errno> {
@@ -56,7 +41,7 @@ pub fn read(path: &CStr) -> Result<Vec<u8>, Errno> {
 
 /// The same, of a path as `format_args!` makes it.
 pub fn read_at(path: fmt::Arguments<'_>) -> Result<Vec<u8>, Errno> {
-    let mut made = Path { bytes: [0; PATH], length: 0 };
-    made.write_fmt(path).map_err(|_| Errno::ENAMETOOLONG)?;
-    CStr::from_bytes_until_nul(&made.bytes).map_err(|_| Errno::EINVAL).and_then(read)
+    let mut made = FixedText::<PATH>::new();
+    made.write_fmt(path).and_then(|()| made.write_str("\0")).map_err(|_| Errno::ENAMETOOLONG)?;
+    CStr::from_bytes_until_nul(made.bytes()).map_err(|_| Errno::EINVAL).and_then(read)
 }
