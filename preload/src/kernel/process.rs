@@ -124,8 +124,8 @@ fn become_child(worker: &mut Worker, shares_files: bool) {
     worker.name = name;
     // SAFETY: the name ends with a zero byte.
     unsafe { raw::call(Sysno::prctl as u32, [PR_SET_NAME as usize, name.as_ptr() as usize, 0, 0, 0, 0]) };
-    worker.pid = raw::getpid();
-    worker.tasks.number_for(worker.pid);
+    let parent = core::mem::replace(&mut worker.pid, raw::getpid());
+    worker.tasks.number_for_child(worker.pid, parent);
     gate::set_kernel_thread(raw::gettid());
     let task = &mut worker.tasks[current];
     task.tid = worker.pid as u32;

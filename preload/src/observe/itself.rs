@@ -25,9 +25,7 @@ use grivet_inspect::symbols::{Detail, Symbols};
 use grivet_inspect::text;
 use grivet_inspect::threads::{Thread, name_files};
 use grivet_inspect::unwind::{Start, Unwinder};
-use linux_raw_sys::general::{
-    AT_FDCWD, CLOCK_REALTIME, MAP_ANONYMOUS, MAP_PRIVATE, PROT_READ, PROT_WRITE,
-};
+use linux_raw_sys::general::{AT_FDCWD, CLOCK_REALTIME, MAP_ANONYMOUS, MAP_PRIVATE, PROT_READ, PROT_WRITE};
 use syscalls::Sysno;
 
 /// Memory that must be there before so much is looked up: there is nobody to tell of a failed allocation.
