@@ -43,13 +43,14 @@ impl Worker {
         if !self.descriptors.stand_ins.is_empty() {
             descriptors::close_stand_ins(self);
         }
+        self.preemption.falls_asleep();
         if !waits_for_files && self.shared_waiters.is_empty() {
             let stuck = timeout.is_none() && !self.said_stuck && stuck::is_stuck(self);
             if stuck {
                 timeout = Some(STUCK_AFTER);
             }
             let answer = self.sleep(timeout);
-            if stuck && answer == 0 {
+            if stuck && answer == 0 && !shared_futex::wake_missed(self) {
                 self.said_stuck = true;
                 stuck::report(self);
             }
