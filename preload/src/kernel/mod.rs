@@ -26,6 +26,7 @@ pub mod signal;
 pub mod thread;
 pub mod time;
 pub mod timer;
+pub mod unseen;
 pub mod watched;
 
 use crate::arch::{Frame, Resume};
