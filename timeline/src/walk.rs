@@ -327,6 +327,9 @@ impl<V: Visitor> Walk<'_, V> {
         }
         let wake = slot.wake();
         self.counts.subtract(state, 1);
+        if state == State::Unknown && from == self.now {
+            return Ok(()); // there was no time before its first event
+        }
         self.visitor.slice(&Slice { track, state, what, from, to: self.now, wake })
     }
 

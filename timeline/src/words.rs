@@ -111,14 +111,14 @@ impl fmt::Display for Count {
     }
 }
 
-/// A part of a whole in per cent, with one decimal below ten.
+/// A part of a whole in per cent, with one decimal below ten. It has no character that XML or JSON would escape.
 pub struct Share(pub u64, pub u64);
 
 impl fmt::Display for Share {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         let thousandths = (u128::from(self.0) * 1000 + u128::from(self.1) / 2) / u128::from(self.1.max(1));
         match thousandths {
-            0 => write!(f, "{}", if self.0 == 0 { "0 %" } else { "<0.1 %" }),
+            0 => write!(f, "{}", if self.0 == 0 { "0 %" } else { "~0 %" }),
             1..100 => write!(f, "{}.{} %", thousandths / 10, thousandths % 10),
             _ => write!(f, "{} %", (thousandths + 5) / 10),
         }
@@ -134,10 +134,9 @@ pub fn doing(state: State, what: &What) -> Short {
             Some(name) => short.format(format_args!("in {name}")),
             None => short.format(format_args!("in system call {value}")),
         },
-        (_, Cause::Nothing) => short.bytes(state.name().as_bytes()),
+        (_, Cause::Nothing | Cause::Sleep | Cause::Child | Cause::Signal) => short.bytes(state.name().as_bytes()),
         (_, Cause::Lock) => short.format(format_args!("lock {value:#x}")),
         (_, Cause::Locks) => short.bytes(b"one of several locks"),
-        (_, Cause::Sleep) => short.bytes(b"sleeps"),
         (_, Cause::Poll) if value == u64::MAX => short.bytes(b"polls"),
         (_, Cause::Poll) => short.format(format_args!("polls fd {value}")),
         (_, Cause::Read | Cause::Write) => {
@@ -151,8 +150,6 @@ pub fn doing(state: State, what: &What) -> Short {
             Some(name) => short.format(format_args!("{name} by a helper")),
             None => short.format(format_args!("system call {value} by a helper")),
         },
-        (_, Cause::Child) => short.bytes(b"a child process"),
-        (_, Cause::Signal) => short.bytes(b"a signal"),
     }
     short
 }
@@ -271,7 +268,7 @@ mod tests {
         assert_eq!(counts, ["0", "999", "1,000", "1,002,003", "18,446,744,073,709,551,615"]);
         let shares = [(0, 0), (0, 9), (1, 9999), (1, 90), (1, 2), (u64::MAX, u64::MAX)];
         let shares = shares.map(|(part, whole)| shown(Share(part, whole)));
-        assert_eq!(shares, ["0 %", "0 %", "<0.1 %", "1.1 %", "50 %", "100 %"]);
+        assert_eq!(shares, ["0 %", "0 %", "~0 %", "1.1 %", "50 %", "100 %"]);
     }
 
     #[test]

@@ -211,11 +211,12 @@ class View {
       context.strokeRect(left + 0.75, y - 0.25, Math.max(right - left - 1.5, 0.5), BAR + 0.5);
     }
     const room = Math.floor((right - left - 8) / 6.7);
-    if (slice >= 0 && room >= 5) {
+    const text = slice >= 0 ? this.recording.whats[this.recording.whatOf[slice]] : "";
+    if (text && room >= Math.min(text.length, 12)) {
       context.fillStyle = state <= KERNEL ? this.paper : this.ink;
       context.textAlign = "center";
       context.font = `11px ${this.mono}`;
-      context.fillText(shortened(this.recording.whats[this.recording.whatOf[slice]], room), (left + right) / 2, y + BAR / 2 + 0.5);
+      context.fillText(shortened(text, room), (left + right) / 2, y + BAR / 2 + 0.5);
       context.font = `12px ${this.mono}`;
     }
     context.globalAlpha = 1;

@@ -176,15 +176,26 @@ fn write(state: State, bars: &mut Vec<(u64, u64, u64)>, out: &mut Out) {
 
 /// How long threads were in which state, all together, in each pixel.
 pub struct Band {
-    columns: Vec<PerState>,
+    columns: Vec<Column>,
     total: PerState,
+}
+
+/// A pixel. What fills it is counted where it starts and where it stops, so that a slice costs the same however long it
+/// is.
+#[derive(Clone, Copy, Default)]
+struct Column {
+    /// The time of those that do not fill it.
+    times: PerState,
+    /// How many fill the pixels from here on, and how many no longer do.
+    starts: PerState,
+    stops: PerState,
 }
 
 impl Band {
     pub fn new() -> Result<Band, Failed> {
         let mut columns = Vec::new();
         columns.try_reserve_exact(COLUMNS as usize)?;
-        columns.resize(COLUMNS as usize, PerState::new());
+        columns.resize(COLUMNS as usize, Column::default());
         Ok(Band { columns, total: PerState::new() })
     }
 
@@ -194,27 +205,54 @@ impl Band {
 
     pub fn add(&mut self, layout: &Layout, state: State, from: u64, to: u64) {
         self.total.add(state, to - from);
-        let first = layout.column_of(from) as usize;
-        let last = layout.column_of(to) as usize;
-        for (number, column) in self.columns.iter_mut().enumerate().take(last + 1).skip(first) {
-            let start = number as u64 * layout.column;
-            column.add(state, to.min(start + layout.column).saturating_sub(from.max(start)));
+        let first = layout.column_of(from);
+        let last = layout.column_of(to);
+        if first == last {
+            self.change(first, |column| column.times.add(state, to - from));
+            return;
+        }
+        self.change(first, |column| column.times.add(state, (first + 1) * layout.column - from));
+        self.change(first + 1, |column| column.starts.add(state, 1));
+        self.change(last, |column| {
+            column.stops.add(state, 1);
+            column.times.add(state, to.saturating_sub(last * layout.column));
+        });
+    }
+
+    /// Beyond the last one there is nothing.
+    fn change(&mut self, column: u64, change: impl FnOnce(&mut Column)) {
+        if let Some(column) = self.columns.get_mut(column as usize) {
+            change(column);
+        }
+    }
+
+    /// All is added: from now on a pixel's times are those of all.
+    fn add_up(&mut self, layout: &Layout) {
+        let mut filling = PerState::new();
+        for column in &mut self.columns {
+            for state in STATES {
+                filling.add(state, column.starts.get(state));
+                filling.subtract(state, column.stops.get(state));
+                column.times.add(state, filling.get(state).saturating_mul(layout.column));
+            }
         }
     }
 
     /// Draws it as areas that lie on each other, in the order of states. A pixel is as high as all its times are of
     /// `whole`.
-    pub fn draw(&self, top: u64, height: u64, whole: u64, out: &mut Out) {
+    pub fn draw(mut self, layout: &Layout, (top, height): (u64, u64), whole: u64, out: &mut Out) {
+        self.add_up(layout);
         let scaled = |time: u64| (u128::from(time) * u128::from(height) / u128::from(whole.max(1))) as u64;
-        let beyond = PerState::new();
+        let beyond = Column::default();
         for state in STATES.into_iter().filter(|&state| self.total.get(state) > 0) {
             out.format(format_args!("<path class=\"area {}\" d=\"", state.class()));
             // From where on it has been which height, and how high.
             let mut area: (u64, u64, u64) = (0, 0, 0);
             for (number, column) in self.columns.iter().chain([&beyond]).enumerate() {
                 let number = number as u64;
-                let lower = STATES.into_iter().take(state as usize).fold(0u64, |sum, other| sum + column.get(other));
-                let upper = lower.saturating_add(column.get(state));
+                let below = STATES.into_iter().take(state as usize).map(|other| column.times.get(other));
+                let lower = below.fold(0, u64::saturating_add);
+                let upper = lower.saturating_add(column.times.get(state));
                 let (lower, upper) = (scaled(lower).min(height), scaled(upper).min(height));
                 if (lower, upper) != (area.1, area.2) || number == COLUMNS {
                     let (from, lower_before, upper_before) = area;

@@ -38,9 +38,10 @@ pub fn write(recording: &Recording, tracks: &Tracks, layout: &Layout, out: &mut 
     out.bytes(words::summary(tracks).get());
     out.format(format_args!("; process {} ", recording.pid));
     out.xml(words::end(recording).get());
-    out.format(format_args!("</text>\n<text class=\"small\" x=\"{MARGIN}\" y=\"77\">"));
-    remarks(recording, tracks, layout, out);
     out.text("</text>\n");
+    if layout.has_remarks {
+        remarks(recording, tracks, layout, out);
+    }
     legend(tracks, layout, out);
     axis(tracks, layout, out);
     rows(recording, tracks, layout, out)
@@ -57,7 +58,7 @@ fn style(layout: &Layout, out: &mut Out) {
         "<style>\n  text {{ font: 13px {SANS} }} .heading {{ font: 600 17px {SANS} }} .small {{ font: 12px {SANS} }}\n  \
          .row, .bar {{ font: {size}px {MONO} }} .bar {{ font-size: 11px }} .end {{ text-anchor: end }} \
          .middle {{ text-anchor: middle }}\n  .run {{ fill: none; stroke-width: {}; shape-rendering: crispEdges }} \
-         .area {{ shape-rendering: crispEdges }}\n  .wake {{ fill: none; stroke-width: 1; opacity: 0.55 }}\n",
+         .area {{ shape-rendering: crispEdges }}\n  .wake {{ fill: none; stroke-width: 1 }} .wake, .woken {{ opacity: 0.5 }}\n",
         layout.bar_height,
     ));
     for (ground, [paper, edge, ink, faint]) in GROUND.iter().enumerate() {
@@ -65,7 +66,7 @@ fn style(layout: &Layout, out: &mut Out) {
         out.text(if is_dark { "  @media (prefers-color-scheme: dark) {\n" } else { "" });
         out.format(format_args!(
             "  .paper {{ fill: {paper}; stroke: {edge} }} .grid {{ stroke: {edge} }} text, .bar {{ fill: {ink} }} \
-             .small {{ fill: {faint} }} .bar.on-running, .bar.on-kernel {{ fill: {paper} }} .wake {{ stroke: {ink} }}\n"
+             .small {{ fill: {faint} }} .bar.on-running, .bar.on-kernel {{ fill: {paper} }} .wake {{ stroke: {ink} }} .woken {{ fill: {ink} }}\n"
         ));
         for state in STATES {
             let [light, dark] = state.colours();
@@ -78,6 +79,7 @@ fn style(layout: &Layout, out: &mut Out) {
 
 /// What is missing in the picture.
 fn remarks(recording: &Recording, tracks: &Tracks, layout: &Layout, out: &mut Out) {
+    out.format(format_args!("<text class=\"small\" x=\"{MARGIN}\" y=\"77\">"));
     let mut separator = "";
     if let Some(dropped) = words::dropped(recording, tracks) {
         out.bytes(dropped.get());
@@ -91,6 +93,7 @@ fn remarks(recording: &Recording, tracks: &Tracks, layout: &Layout, out: &mut Ou
     if tracks.wakes > ARROWS {
         out.format(format_args!("{separator}{} wake-ups are not drawn", Count(tracks.wakes)));
     }
+    out.text("</text>\n");
 }
 
 fn legend(tracks: &Tracks, layout: &Layout, out: &mut Out) {

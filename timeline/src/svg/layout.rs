@@ -1,6 +1,8 @@
 //! Where everything in the picture is, and which threads get a row.
 
+use super::ARROWS;
 use crate::Failed;
+use crate::event::Recording;
 use crate::state::State;
 use crate::tracks::Tracks;
 use alloc::collections::BinaryHeap;
@@ -36,12 +38,13 @@ pub struct Layout {
     /// Where the time axis' labels are.
     pub axis: u64,
     pub height: u64,
-    /// How many lines the heading has, and how many the legend.
     pub legend_top: u64,
+    /// Something is to be said of what is missing.
+    pub has_remarks: bool,
 }
 
 impl Layout {
-    pub fn of(tracks: &Tracks) -> Result<Layout, Failed> {
+    pub fn of(recording: &Recording, tracks: &Tracks) -> Result<Layout, Failed> {
         let shown = shown(tracks)?;
         let rows = shown.len() as u64;
         let hidden = tracks.list.len() as u64 - rows;
@@ -50,7 +53,8 @@ impl Layout {
             41..=100 => (16, 12),
             _ => (12, 9),
         };
-        let legend_top = 92;
+        let has_remarks = recording.dropped > 0 || hidden > 0 || tracks.wakes > ARROWS;
+        let legend_top = if has_remarks { 92 } else { 74 };
         let process_top = legend_top + 28;
         let rows_top = process_top + BAND + 16;
         let rows_end = rows_top + rows * row_height;
@@ -69,6 +73,7 @@ impl Layout {
             axis,
             height: axis + MARGIN - 6,
             legend_top,
+            has_remarks,
         })
     }
 

@@ -12,6 +12,7 @@ mod layout;
 use crate::Failed;
 use crate::event::Recording;
 use crate::out::Out;
+use crate::state::PerState;
 use crate::tracks::Tracks;
 use crate::walk::{Slice, Visitor, walk};
 use crate::words::{Count, Share};
@@ -19,11 +20,11 @@ use alloc::vec::Vec;
 use bars::{Band, Batches, Row};
 use layout::Layout;
 
-/// Wake-ups are drawn if there are no more than this.
-const ARROWS: u64 = 400;
+/// Wake-ups are drawn if there are no more than this: more would hide the bars.
+const ARROWS: u64 = 150;
 
 pub fn write(recording: &Recording, tracks: &Tracks, out: &mut Out) -> Result<(), Failed> {
-    let layout = Layout::of(tracks)?;
+    let layout = Layout::of(recording, tracks)?;
     heading::write(recording, tracks, &layout, out)?;
     let mut picture = Picture {
         rows: Vec::new(),
@@ -92,39 +93,38 @@ impl Picture<'_, '_, '_> {
         }
         self.batches.finish(self.out);
         let layout = self.layout;
-        self.process.draw(layout.process_top, layout::BAND, layout.column, self.out);
+        let total = *self.rest.total();
+        self.process.draw(layout, (layout.process_top, layout::BAND), layout.column, self.out);
         if layout.hidden > 0 {
             let whole = layout.hidden.saturating_mul(layout.column);
-            self.rest.draw(layout.rest_top, layout::REST, whole, self.out);
-            self.sentence_on_the_rest(tracks);
+            self.rest.draw(layout, (layout.rest_top, layout::REST), whole, self.out);
+            sentence_on_the_rest(layout, tracks, &total, self.out);
         }
         for Arrow { from, to } in &self.arrows {
             let (x, y) = (layout.x(from.1), layout.row_middle(from.0));
             let (to_x, to_y) = (layout.x(to.1), layout.row_middle(to.0));
-            self.out.format(format_args!("<path class=\"wake\" d=\"M{x} {y}L{to_x} {to_y}\"/>\n"));
+            self.out.format(format_args!("<path class=\"wake\" d=\"M{x} {y}L{to_x} {to_y}\"/><circle class=\"woken\" cx=\"{to_x}\" cy=\"{to_y}\" r=\"2\"/>\n"));
         }
         self.out.text("</svg>\n");
         self.out.check()
     }
+}
 
-    /// "and 800 more threads: sleeping 90 %, lock 10 %".
-    fn sentence_on_the_rest(&mut self, tracks: &Tracks) {
-        let layout = self.layout;
-        let y = layout.rest_top - 8;
-        self.out.format(format_args!(
-            "<text class=\"small\" x=\"{}\" y=\"{y}\">and {} more thread{} of {}, together: ",
-            layout::LEFT,
-            Count(layout.hidden),
-            if layout.hidden == 1 { "" } else { "s" },
-            Count(tracks.list.len() as u64),
-        ));
-        let total = self.rest.total();
-        let states = total.by_amount().into_iter().filter(|&state| total.get(state) > 0);
-        for (place, state) in states.enumerate() {
-            let share = Share(total.get(state), total.sum());
-            let comma = if place == 0 { "" } else { ", " };
-            self.out.format(format_args!("{comma}{} {share}", state.name()));
-        }
-        self.out.text("</text>\n");
+/// "and 800 more threads of 1,000, together: sleeping 90 %, lock 10 %".
+fn sentence_on_the_rest(layout: &Layout, tracks: &Tracks, total: &PerState, out: &mut Out) {
+    out.format(format_args!(
+        "<text class=\"small\" x=\"{}\" y=\"{}\">and {} more thread{} of {}, together: ",
+        layout::LEFT,
+        layout.rest_top - 8,
+        Count(layout.hidden),
+        if layout.hidden == 1 { "" } else { "s" },
+        Count(tracks.list.len() as u64),
+    ));
+    let states = total.by_amount().into_iter().filter(|&state| total.get(state) > 0);
+    for (place, state) in states.enumerate() {
+        let share = Share(total.get(state), total.sum());
+        let comma = if place == 0 { "" } else { ", " };
+        out.format(format_args!("{comma}{} {share}", state.name()));
     }
+    out.text("</text>\n");
 }
