@@ -164,6 +164,9 @@ pub fn exec(worker: &mut Worker, call: &mut Frame) -> Outcome {
     if thread::have_robust_locks(worker) && would_succeed(call) {
         thread::release_all_robust_locks(worker);
     }
+    if worker.observer.is_on() && would_succeed(call) {
+        ending(worker, End::Exec);
+    }
     // SAFETY: the program's own call.
     let answer = unsafe { raw::call(call.number(), call.arguments()) };
     signal::inherited::take_back(worker, lent);

@@ -15,6 +15,8 @@ use grivet_timeline::{Failed, render};
 pub enum End {
     Exit,
     Signal(u32),
+    /// Another program takes its place.
+    Exec,
 }
 
 /// Writes all that was asked for, once.
@@ -79,6 +81,7 @@ fn write_timeline(worker: &mut Worker, now: u64, ticks_per_ms: u64, end: End) {
     }
     let end = match end {
         End::Exit => FixedText::<16>::of(format_args!("exit")),
+        End::Exec => FixedText::of(format_args!("exec")),
         End::Signal(number) => FixedText::of(format_args!("signal {number}")),
     };
     let recording = Recording {
