@@ -184,6 +184,7 @@ fn prepare(worker: &mut Worker, config: Config) -> Result<(), Errno> {
     let vdso = auxiliary(AT_SYSINFO_EHDR);
     if vdso != 0 {
         worker.clock.use_vdso(vdso as usize);
+        worker.affinity.vdso = vdso as usize;
     }
     worker.coarse_time = coarse(worker.clock.now());
     worker.stack_bottom = map_stack(WORKER_STACK)?;

@@ -34,6 +34,7 @@ mod rewrite;
 mod sched;
 mod spawn;
 mod symbols;
+mod vdso;
 
 /// A bug in grivet: there is nothing to unwind to beneath the C library.
 #[cfg(not(test))]

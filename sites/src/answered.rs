@@ -137,6 +137,7 @@ const ANSWERED: &[u32] = &[
     306, // syncfs
     307, // sendmmsg
     308, // setns
+    309, // getcpu
     310, // process_vm_readv
     311, // process_vm_writev
     314, // sched_setattr

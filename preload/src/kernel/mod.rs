@@ -1,6 +1,7 @@
 //! What grivet answers in the kernel's place, one file for each family of system calls. A call is answered at once, is
 //! left to the kernel (`Outcome::Pass`), or parks its task; a parked task's call is completed by whoever wakes it.
 
+pub mod affinity;
 pub mod child;
 pub mod cpu_time;
 pub mod cpu_timers;
@@ -148,8 +149,9 @@ fn answer(worker: &mut Worker, call: &mut Frame) -> Outcome {
         Sysno::clock_gettime => cpu_time::clock_gettime(worker, call),
         Sysno::clock_getres => cpu_time::clock_getres(worker, call),
         Sysno::getrusage => cpu_time::getrusage(worker, call),
-        Sysno::sched_setaffinity => scheduling::sched_setaffinity(worker, call),
-        Sysno::sched_getaffinity => scheduling::sched_getaffinity(worker, call),
+        Sysno::sched_setaffinity => affinity::sched_setaffinity(worker, call),
+        Sysno::sched_getaffinity => affinity::sched_getaffinity(worker, call),
+        Sysno::getcpu => affinity::getcpu(worker, call),
         Sysno::sched_setscheduler | Sysno::sched_setparam => scheduling::set_policy(worker, call, number),
         Sysno::sched_getscheduler | Sysno::sched_getparam => scheduling::get_policy(worker, call, number),
         Sysno::sched_setattr => scheduling::set_attributes(worker, call),

@@ -1,6 +1,8 @@
 //! Calls that concern the whole process: fork, vfork, clone of a process, exec, exit_group.
 
-use super::{Outcome, cpu_time, descriptors, error, pool, scheduling, several_futexes, shared_futex, signal, thread};
+use super::{
+    Outcome, affinity, cpu_time, descriptors, error, pool, scheduling, several_futexes, shared_futex, signal, thread,
+};
 use crate::arch::Frame;
 use crate::arch::x86_64::gate;
 use crate::arch::x86_64::user_memory as user;
@@ -141,6 +143,9 @@ fn become_child(worker: &mut Worker, shares_files: bool) {
     signal::become_child(worker);
     cpu_time::become_child(worker);
     scheduling::become_child(worker);
+    if worker.affinity.is_noted {
+        affinity::leave_one(worker);
+    }
 }
 
 /// In the child of a fork: nobody waits for a file, and the poller, its files and the pool are the parent's. Where both have

@@ -1,5 +1,5 @@
-//! Scheduling attributes of tasks: policy and priority, CPUs. Real-time priorities (SCHED_FIFO, SCHED_RR) are
-//! honoured among the tasks (`sched::real_time`); CPUs are noted and given back. Whether a thread may
+//! Scheduling attributes of tasks: policy and priority (CPUs: `affinity`). Real-time priorities (SCHED_FIFO, SCHED_RR) are
+//! honoured among the tasks (`sched::real_time`). Whether a thread may
 //! have what it asks for is found out by asking the kernel for the same on the worker's thread, and taking it back.
 //! A process of one thread is the kernel's to schedule.
 
@@ -11,7 +11,6 @@ use crate::kernel::priority_inheritance;
 use crate::raw;
 use crate::sched::task::{Extra, State, TaskId};
 use crate::sched::worker::Worker;
-use alloc::boxed::Box;
 use linux_raw_sys::general::{SCHED_BATCH, SCHED_FIFO, SCHED_IDLE, SCHED_NORMAL, SCHED_RR};
 use syscalls::{Errno, Sysno};
 
@@ -22,54 +21,6 @@ const ATTRIBUTES: usize = 6;
 /// The task that a scheduling call is about; None if it is none of ours. Id 0 is the caller.
 pub fn subject(worker: &Worker, tid: i32) -> Option<TaskId> {
     if tid == 0 { Some(worker.current) } else { worker.tasks.by_tid(tid) }
-}
-
-/// sched_setaffinity(2): noted for the task, and answered by sched_getaffinity(2). All tasks run on the worker's CPU; a
-/// process of one thread is the kernel's to move.
-pub fn sched_setaffinity(worker: &mut Worker, call: &mut Frame) -> Outcome {
-    let [tid, size, address, ..] = call.arguments();
-    let Some(id) = subject(worker, tid as i32) else { return Outcome::Pass };
-    let mut allowed = [0u8; 1024];
-    // SAFETY: the kernel writes at most the buffer's size.
-    let length = unsafe {
-        raw::call(Sysno::sched_getaffinity as u32, [0, allowed.len(), allowed.as_mut_ptr() as usize, 0, 0, 0])
-    };
-    let Ok(length) = raw::check(length) else { return Outcome::Pass };
-    let mut wanted = alloc::vec![0u8; length];
-    // SAFETY: at most `length` bytes are written to `wanted`.
-    if let Err(errno) = unsafe { user::copy(wanted.as_mut_ptr() as usize, address, size.min(length)) } {
-        return Outcome::Done(error(errno));
-    }
-    if worker.is_single() {
-        return Outcome::Pass;
-    }
-    for (byte, &possible) in wanted.iter_mut().zip(&allowed) {
-        *byte &= possible;
-    }
-    if wanted.iter().all(|&byte| byte == 0) {
-        return Outcome::Done(error(Errno::EINVAL));
-    }
-    worker.tasks[id].extra().affinity = Some(wanted.into_boxed_slice());
-    Outcome::Done(0)
-}
-
-/// sched_getaffinity(2).
-pub fn sched_getaffinity(worker: &mut Worker, call: &mut Frame) -> Outcome {
-    let [tid, size, address, ..] = call.arguments();
-    let Some(id) = subject(worker, tid as i32) else { return Outcome::Pass };
-    let noted: Option<Box<[u8]>> = worker.tasks[id].extra.as_ref().and_then(|extra| extra.affinity.clone());
-    let Some(set) = noted else {
-        // SAFETY: the program's own call, asked about the worker's kernel thread.
-        return Outcome::Done(unsafe { raw::call(Sysno::sched_getaffinity as u32, [0, size, address, 0, 0, 0]) });
-    };
-    if size < set.len() || size % 8 != 0 {
-        return Outcome::Done(error(Errno::EINVAL));
-    }
-    // SAFETY: writes to the program's own set.
-    match unsafe { user::copy(address, set.as_ptr() as usize, set.len()) } {
-        Ok(()) => Outcome::Done(set.len() as isize),
-        Err(errno) => Outcome::Done(error(errno)),
-    }
 }
 
 /// sched_setscheduler(2) and sched_setparam(2). EINVAL, EPERM as natively.

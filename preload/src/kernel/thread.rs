@@ -7,7 +7,7 @@ use crate::arch::Resume;
 use crate::arch::x86_64::cpu;
 use crate::arch::x86_64::frame::RED_ZONE;
 use crate::arch::x86_64::user_memory as user;
-use crate::kernel::{cpu_time, cpu_timers, priority_inheritance, process, scheduling};
+use crate::kernel::{affinity, cpu_time, cpu_timers, priority_inheritance, process, scheduling};
 use crate::observe::{self, finish::End};
 use crate::raw;
 use crate::sched::task::{Extra, FIRST_TID, TaskId};
@@ -178,6 +178,9 @@ pub fn exit(worker: &mut Worker, call: &mut Frame) -> Outcome {
     let mask = task.mask;
     worker.signals.masks.drop_one(mask);
     worker.tasks.release(id);
+    if worker.affinity.is_noted && worker.is_single() {
+        affinity::leave_one(worker);
+    }
     if clear_tid != 0 && user::write(clear_tid as usize, &0u32).is_ok() {
         futex::wake_local(worker, clear_tid, 1, FUTEX_BITSET_MATCH_ANY);
     }

@@ -10,6 +10,7 @@
 //! executable, and text loses its execute permission while jumps are written into it.
 
 mod entries;
+pub mod getcpu;
 pub mod late;
 mod object;
 mod patch;

@@ -163,7 +163,7 @@ impl Object {
     ///
     /// # Safety
     /// As for `new`.
-    unsafe fn any(bias: usize, headers: &[Elf_Phdr]) -> Option<Self> {
+    pub unsafe fn any(bias: usize, headers: &[Elf_Phdr]) -> Option<Self> {
         let loads = || headers.iter().filter(|header| header.p_type == PT_LOAD);
         let at = |header: &Elf_Phdr| bias.wrapping_add(header.p_vaddr);
         let segment = |header: &Elf_Phdr| Segment {

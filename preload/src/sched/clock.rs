@@ -2,6 +2,7 @@
 //! called from beneath it. All times are nanoseconds.
 
 use crate::raw;
+use crate::vdso;
 use linux_raw_sys::general::{__kernel_timespec, CLOCK_MONOTONIC, CLOCK_PROCESS_CPUTIME_ID, CLOCK_THREAD_CPUTIME_ID};
 use syscalls::Sysno;
 
@@ -23,9 +24,9 @@ impl Clock {
     /// Looks `__vdso_clock_gettime` up in the vDSO that begins at `base` (AT_SYSINFO_EHDR).
     pub fn use_vdso(&mut self, base: usize) {
         // SAFETY: the kernel maps a complete ELF image there for the life of the process.
-        let found = unsafe { find_symbol(base, b"__vdso_clock_gettime") };
+        let found = unsafe { vdso::find_symbol(base, b"__vdso_clock_gettime") };
         // SAFETY: the symbol is a function of this type (vdso(7)).
-        self.vdso = found.map(|address| unsafe { core::mem::transmute::<usize, ClockGettime>(address) });
+        self.vdso = found.map(|found| unsafe { core::mem::transmute::<usize, ClockGettime>(found.start) });
     }
 
     /// What clock `id` shows. None if there is no such clock.
@@ -54,51 +55,6 @@ impl Clock {
 
 fn is_of_cpu_time(id: i32) -> bool {
     id < 0 || matches!(id as u32, CLOCK_PROCESS_CPUTIME_ID | CLOCK_THREAD_CPUTIME_ID)
-}
-
-/// The address of dynamic symbol `name` of the ELF image at `base`.
-///
-/// # Safety
-/// A complete x86-64 ELF image, section headers included, is mapped at `base`.
-unsafe fn find_symbol(base: usize, name: &[u8]) -> Option<usize> {
-    const SHT_DYNSYM: u32 = 11;
-    const SECTION: usize = 64;
-    const SYMBOL: usize = 24;
-    // SAFETY: all offsets come from the image itself, which the caller vouches for.
-    unsafe {
-        let word = |offset: usize| ((base + offset) as *const u64).read_unaligned() as usize;
-        let half = |offset: usize| ((base + offset) as *const u16).read_unaligned() as usize;
-        let load_bias = {
-            let (headers, count) = (word(32), half(56));
-            let mut bias = None;
-            for index in 0..count {
-                let header = headers + index * 56;
-                if ((base + header) as *const u32).read_unaligned() == 1 {
-                    bias = Some(base.wrapping_add(word(header + 8)).wrapping_sub(word(header + 16)));
-                    break;
-                }
-            }
-            bias?
-        };
-        let (sections, count) = (word(40), half(60));
-        for index in 0..count {
-            let section = sections + index * SECTION;
-            if ((base + section + 4) as *const u32).read_unaligned() != SHT_DYNSYM {
-                continue;
-            }
-            let symbols = word(section + 24);
-            let strings =
-                word(sections + ((base + section + 40) as *const u32).read_unaligned() as usize * SECTION + 24);
-            for symbol in (symbols..symbols + word(section + 32)).step_by(SYMBOL) {
-                let start = base + strings + ((base + symbol) as *const u32).read_unaligned() as usize;
-                let text = core::slice::from_raw_parts(start as *const u8, name.len() + 1);
-                if text[..name.len()] == *name && text[name.len()] == 0 {
-                    return Some(load_bias.wrapping_add(word(symbol + 8)));
-                }
-            }
-        }
-        None
-    }
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use crate::arch::x86_64::cpu::{self, Cpu, FloatControl};
 use crate::arch::{Frame, Resume};
 use crate::config::Config;
 use crate::kernel;
+use crate::kernel::affinity::Affinity;
 use crate::kernel::child::Children;
 use crate::kernel::cpu_time::CpuTime;
 use crate::kernel::io::ring::ProgramRings;
@@ -62,6 +63,7 @@ pub struct Worker {
     pub discards: Discards,
     pub clock: Clock,
     pub cpu_time: CpuTime,
+    pub affinity: Affinity,
     pub cpu: Cpu,
     pub stats: Stats,
     pub observer: Observer,
@@ -126,6 +128,7 @@ pub static WORKER: WorkerCell = WorkerCell(UnsafeCell::new(Worker {
     discards: Discards::new(),
     clock: Clock::new(),
     cpu_time: CpuTime::new(),
+    affinity: Affinity::new(),
     cpu: Cpu::NONE,
     stats: Stats::new(),
     observer: Observer::new(),
