@@ -191,3 +191,102 @@ fn base64(bytes: &[u8], out: &mut Out) {
     }
     out.text("\n");
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Format;
+    use crate::testing::{Bytes, fails_when_full, rendered, two_threads};
+    use serde_json::Value;
+
+    /// What is inside the element of this id.
+    fn part<'a>(page: &'a str, id: &str) -> &'a str {
+        let (_, after) = page.split_once(&format!(" id=\"{id}\"")).expect("the element");
+        after.split_once('>').and_then(|(_, inside)| inside.split_once("</")).expect("its end").0
+    }
+
+    #[test]
+    fn the_page_is_whole_and_asks_nobody() {
+        let page = rendered(Format::Html, &two_threads(b"worker").recording(200));
+        assert!(page.ends_with("</html>\n") && !page.contains("{{"));
+        assert!(!page.contains("://") && !page.contains("src=") && !page.contains("@import"));
+        assert_eq!(part(&page, "summary"), "2 threads, 200 µs, 4 switches; process 4242 exited");
+        assert_eq!(part(&page, "remarks"), "");
+        let about: Value = serde_json::from_str(part(&page, "about")).expect("JSON");
+        assert_eq!((&about["duration"], &about["states"][4][0]), (&200_000.into(), &"lock".into()));
+    }
+
+    #[test]
+    fn what_is_dropped_and_the_end_are_told() {
+        let events = two_threads(b"worker");
+        let mut recording = events.recording(200);
+        (recording.dropped, recording.end) = (99, "signal 11");
+        let page = rendered(Format::Html, &recording);
+        assert!(part(&page, "summary").ends_with("process 4242 ended by signal 11"));
+        assert!(part(&page, "remarks").starts_with("99 older events were dropped"));
+    }
+
+    #[test]
+    fn no_name_ends_the_script() {
+        for name in [b"</script>".as_slice(), b"<!--<script", b"\"\\\n\x01", b"\xff"] {
+            let events = two_threads(name);
+            let mut recording = events.recording(200);
+            recording.program = "</title><script>";
+            let page = rendered(Format::Html, &recording);
+            assert_eq!((page.matches("<script").count(), page.matches("</script>").count()), (5, 5));
+            let threads: Value = serde_json::from_str(part(&page, "threads")).expect("JSON");
+            assert_eq!(threads[1], serde_json::json!([String::from_utf8_lossy(name), 5_000_001, 10_000]));
+        }
+    }
+
+    /// Takes base64 apart, so that records can be looked at.
+    fn unpacked(lines: &str) -> Vec<u8> {
+        let value = |byte: u8| match byte {
+            b'A'..=b'Z' => byte - b'A',
+            b'a'..=b'z' => byte - b'a' + 26,
+            b'0'..=b'9' => byte - b'0' + 52,
+            _ => {
+                if byte == b'+' {
+                    62
+                } else {
+                    63
+                }
+            }
+        };
+        let mut bytes = Vec::new();
+        for line in lines.lines() {
+            let digits: Vec<u32> = line.bytes().filter(|byte| *byte != b'=').map(|byte| value(byte).into()).collect();
+            for four in digits.chunks(4) {
+                let bits = four.iter().fold(0, |bits, digit| bits << 6 | digit) << (6 * (4 - four.len()));
+                bytes.extend(&[(bits >> 16) as u8, (bits >> 8) as u8, bits as u8][..four.len() - 1]);
+            }
+        }
+        bytes
+    }
+
+    #[test]
+    fn slices_are_packed_as_told() {
+        let page = rendered(Format::Html, &two_threads(b"worker").recording(200));
+        let records = unpacked(part(&page, "slices").trim());
+        // Main runs for 20,000 ns; then the worker's being ready ends, by track 0; then its running after 10,000 ns.
+        assert_eq!(records[..9], [0xa0, 0x9c, 1, 0, 0, 0, 2, 1, 1]);
+        assert_eq!(records[9..13], [0x90, 0x4e, 0, 1]);
+    }
+
+    #[test]
+    fn lines_are_complete_in_themselves() {
+        let mut bytes = Bytes(Vec::new());
+        let mut out = Out::new(&mut bytes).unwrap();
+        for length in 0..5 {
+            base64(&b"\x00\xff\x10any"[..length], &mut out);
+        }
+        out.finish().unwrap();
+        assert_eq!(bytes.0, b"\nAA==\nAP8=\nAP8Q\nAP8QYQ==\n");
+        assert_eq!(unpacked("AP8QYQ==\nAA=="), b"\x00\xff\x10a\x00");
+    }
+
+    #[test]
+    fn a_full_disk_is_told() {
+        fails_when_full(Format::Html, &two_threads(b"worker").recording(200), 20_000);
+    }
+}

@@ -200,3 +200,100 @@ impl Events<'_, '_, '_> {
         self.out.text(if phase == "f" { ",\"bp\":\"e\"},\n" } else { "},\n" });
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::Format;
+    use crate::event::{Cause, Kind, Recording};
+    use crate::testing::{Events, fails_when_full, rendered, two_threads};
+    use serde_json::Value;
+
+    /// The events of this phase.
+    fn events(recording: &Recording, phase: &str) -> Vec<Value> {
+        let whole: Value = serde_json::from_str(&rendered(Format::Json, recording)).expect("JSON");
+        let events = whole["traceEvents"].as_array().expect("a list").clone();
+        assert!(events.iter().all(|event| event["pid"] == 4242));
+        events.into_iter().filter(|event| event["ph"] == phase).collect()
+    }
+
+    #[test]
+    fn threads_have_names_and_slices() {
+        let recorded = two_threads(b"worker");
+        let recording = recorded.recording(200);
+        let names = events(&recording, "M");
+        let named =
+            |name: &str| names.iter().find(|event| event["args"]["name"] == name).expect("a name")["tid"].clone();
+        assert_eq!(names[0]["args"]["name"], "a program");
+        assert_eq!(named("worker"), 5_000_001);
+        let slices = events(&recording, "X");
+        let of = |name: &str| slices.iter().find(|event| event["name"] == name).expect("a slice");
+        assert_eq!((&of("lock")["args"]["address"], &of("lock")["dur"]), (&"0x7f00".into(), &80.0.into()));
+        assert_eq!((&of("I/O")["args"]["fd"], &of("I/O")["args"]["file"]), (&3.into(), &"pipe".into()));
+        assert_eq!((&of("kernel")["args"]["call"], &of("kernel")["ts"]), (&"fsync".into(), &130.0.into()));
+        assert_eq!((&of("idle")["tid"], &of("idle")["dur"]), (&named("(idle)"), &70.0.into()));
+        assert!(!events(&recording, "C").is_empty());
+    }
+
+    #[test]
+    fn flows_lead_from_the_wakers_slice_to_the_wokens() {
+        let recorded = two_threads(b"worker");
+        let recording = recorded.recording(200);
+        let (starts, ends) = (events(&recording, "s"), events(&recording, "f"));
+        assert_eq!((starts.len(), ends.len()), (2, 2));
+        let slices = events(&recording, "X");
+        for (start, end) in starts.iter().zip(&ends) {
+            assert_eq!((&start["id"], &end["bp"]), (&end["id"], &"e".into()));
+            for one in [start, end] {
+                let time = one["ts"].as_f64().expect("a time");
+                let encloses = |slice: &&Value| {
+                    let (from, length) = (slice["ts"].as_f64().unwrap(), slice["dur"].as_f64().unwrap());
+                    slice["tid"] == one["tid"] && from <= time && time < from + length
+                };
+                assert_eq!(slices.iter().find(encloses).expect("a slice")["name"], "running");
+            }
+        }
+    }
+
+    #[test]
+    fn threads_at_one_place_have_ids_of_their_own() {
+        let mut recorded = Events::default();
+        recorded.runs(0, 0).made(1, 1, 77, 0).at(2, 1, Kind::Ended, 0).made(3, 1, 77, 0).parked(4, 1, Cause::Sleep, 0);
+        let slices = events(&recorded.recording(9), "X");
+        let tids = slices.iter().map(|slice| slice["tid"].as_u64().unwrap()).collect::<std::collections::BTreeSet<_>>();
+        assert_eq!(tids.len(), 3, "{tids:?}");
+    }
+
+    #[test]
+    fn the_end_and_what_was_dropped_are_told() {
+        let recorded = two_threads(b"worker");
+        let mut recording = recorded.recording(200);
+        recording.dropped = 1234;
+        recording.end = "signal 11";
+        let instants = events(&recording, "i");
+        assert!(instants[0]["name"].as_str().unwrap().starts_with("1,234 older events were dropped"));
+        assert_eq!((&instants[1]["name"], &instants[1]["ts"]), (&"ended by signal 11".into(), &200.0.into()));
+        let whole: Value = serde_json::from_str(&rendered(Format::Json, &recording)).unwrap();
+        assert_eq!(whole["otherData"]["dropped_events"], 1234);
+        assert_eq!(whole["otherData"]["end"], "ended by signal 11");
+    }
+
+    #[test]
+    fn any_name_is_a_string() {
+        for name in [b"</script>\"\\".as_slice(), b"\x01\x1f\n", b"\xff\xfe\xc3", b"\xe2\x80\xa8"] {
+            let recorded = two_threads(name);
+            let names = events(&recorded.recording(200), "M");
+            let name = String::from_utf8_lossy(name);
+            assert!(names.iter().any(|event| event["args"]["name"] == *name), "{name:?}: {names:?}");
+        }
+    }
+
+    #[test]
+    fn a_recording_of_nothing_is_json() {
+        assert_eq!(events(&Events::default().recording(0), "X").len(), 0);
+    }
+
+    #[test]
+    fn a_full_disk_is_told() {
+        fails_when_full(Format::Json, &two_threads(b"worker").recording(200), 100);
+    }
+}

@@ -102,7 +102,8 @@ impl Clock {
 
     fn span(&self, ticks: u64) -> u64 {
         let rest = (ticks % self.ticks_per_ms).saturating_mul(1_000_000) / self.ticks_per_ms;
-        (ticks / self.ticks_per_ms).saturating_mul(1_000_000).saturating_add(rest)
+        let nanoseconds = (ticks / self.ticks_per_ms).saturating_mul(1_000_000).saturating_add(rest);
+        nanoseconds.min(u64::MAX / 4) // a century: whoever adds to it or scales it need not think of overflow
     }
 }
 
@@ -178,6 +179,10 @@ struct Slots {
 
 const PAGE: usize = 256;
 
+/// Places lie below this: a futex word has 30 bits for a thread's id, and each thread needs one. It bounds the list of
+/// pages whatever the events say.
+const PLACES: u32 = 1 << 28;
+
 impl Slots {
     fn find(&self, place: u32) -> Option<&Slot> {
         self.pages.get(place as usize / PAGE)?.get(place as usize % PAGE)
@@ -216,6 +221,9 @@ struct Walk<'a, V> {
 impl<V: Visitor> Walk<'_, V> {
     fn event(&mut self, event: &Event) -> Result<(), Failed> {
         let place = event.thread;
+        if place >= PLACES {
+            return Ok(());
+        }
         match event.kind {
             Kind::Made => return self.made(place, event.value),
             Kind::Idle => {
@@ -364,7 +372,7 @@ impl<V: Visitor> Walk<'_, V> {
         if let Some(from) = self.idle.take() {
             self.visitor.idle(from, self.now)?;
         }
-        for known in recording.known {
+        for known in recording.known.iter().filter(|known| known.thread < PLACES) {
             if self.slots.get(known.thread)?.life == Life::None {
                 // Nothing happened to it.
                 self.begin(known.thread, 0, 0)?;
@@ -375,12 +383,19 @@ impl<V: Visitor> Walk<'_, V> {
                 self.visitor.known(slot.track, known.tid, known.name);
             }
         }
-        for place in 0..self.slots.pages.len().saturating_mul(PAGE) {
-            let Ok(place) = u32::try_from(place) else { break };
-            if self.slots.find(place).is_some_and(|slot| slot.life == Life::Alive) {
-                self.leave(place)?;
+        for page in 0..self.slots.pages.len() {
+            if self.slots.pages.get(page).is_none_or(Vec::is_empty) {
+                continue;
+            }
+            for place in page * PAGE..(page + 1) * PAGE {
+                if self.slots.get(place as u32)?.life == Life::Alive {
+                    self.leave(place as u32)?;
+                }
             }
         }
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

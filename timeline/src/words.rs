@@ -95,19 +95,15 @@ pub struct Count(pub u64);
 
 impl fmt::Display for Count {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        let mut unit = 1_000u64;
-        while self.0 / unit >= 1_000 {
-            unit *= 1_000;
+        let mut groups = [0; 7];
+        let mut rest = self.0;
+        for group in groups.iter_mut().rev() {
+            *group = rest % 1_000;
+            rest /= 1_000;
         }
-        if self.0 < 1_000 {
-            return write!(f, "{}", self.0);
-        }
-        write!(f, "{}", self.0 / unit)?;
-        while unit > 1 {
-            unit /= 1_000;
-            write!(f, ",{:03}", self.0 / unit % 1_000)?;
-        }
-        Ok(())
+        let mut groups = groups.iter().skip_while(|group| **group == 0);
+        write!(f, "{}", groups.next().unwrap_or(&0))?;
+        groups.try_for_each(|group| write!(f, ",{group:03}"))
     }
 }
 

@@ -25,7 +25,7 @@ function tell(one, x, y) {
   if (slice >= 0) {
     const [name, className, meaning] = recording.about.states[recording.states[slice]];
     const what = recording.whats[recording.whatOf[slice]], begin = recording.begin(track, slice);
-    const state = make("div", "state", what === name ? meaning : `${name}: ${what}`);
+    const state = make("div", "state", what === name ? meaning : what);
     state.style.setProperty("--state", `var(--${className})`);
     tip.append(state, make("div", "", `for ${time(recording.ends[slice] - begin)}`));
     tip.append(make("div", "faint", `from ${time(begin)} to ${time(recording.ends[slice])}`));

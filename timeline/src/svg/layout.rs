@@ -79,7 +79,7 @@ impl Layout {
 
     /// Which pixel of the time axis this time is in.
     pub fn column_of(&self, time: u64) -> u64 {
-        (time / self.column).min(COLUMNS)
+        time.checked_div(self.column).unwrap_or(0).min(COLUMNS)
     }
 
     pub fn x(&self, time: u64) -> u64 {
@@ -125,7 +125,7 @@ pub fn step(duration: u64) -> u64 {
     loop {
         for factor in [1, 2, 5] {
             let step = unit.saturating_mul(factor);
-            if duration / step <= 10 {
+            if duration.checked_div(step).unwrap_or(0) <= 10 {
                 return step;
             }
         }

@@ -128,3 +128,6 @@ fn sentence_on_the_rest(layout: &Layout, tracks: &Tracks, total: &PerState, out:
     }
     out.text("</text>\n");
 }
+
+#[cfg(test)]
+mod tests;
