@@ -5,6 +5,7 @@ use grivet_tests::{Language, Program, Watched, compile, look_at};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 const NONE: [&str; 0] = [];
 
@@ -176,6 +177,27 @@ fn a_hundred_dumps_among_system_calls() {
 #[test]
 fn a_hundred_dumps_among_switches() {
     a_hundred_dumps("switches", "takes_turns");
+}
+
+/// Calls that wait in the kernel do not see the stops.
+fn is_not_interrupted(how: &str, what: &str) {
+    let program = Watched::start(&c("calls_in_kernel"), &[how]);
+    std::thread::sleep(Duration::from_millis(50));
+    for _ in 0..20 {
+        let dump = program.dump(&[]);
+        assert!(dump.contains(what), "{dump}");
+    }
+    program.ends_saying("unharmed\n");
+}
+
+#[test]
+fn a_call_that_a_helper_makes_goes_on() {
+    is_not_interrupted("helper", ", which a helper thread makes");
+}
+
+#[test]
+fn a_call_that_the_only_thread_makes_goes_on() {
+    is_not_interrupted("alone", "epoll_wait");
 }
 
 #[test]
