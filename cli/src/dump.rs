@@ -85,8 +85,8 @@ pub fn take(
     thread: Option<u32>,
 ) -> Result<Taken, Refusal> {
     let mut stopped = Stopped::new(target.pid).map_err(|error| cannot_stop(target, error))?;
-    process.refresh().map_err(|refused| target.explain(refused))?;
     let running = stopped.registers(process, library);
+    process.refresh().map_err(|refused| target.explain(refused))?;
     let mut all = process.threads(now());
     let holders = Holders::new(&all);
     let mut chosen: Option<Vec<Thread>> =

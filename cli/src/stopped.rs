@@ -5,6 +5,7 @@
 use std::collections::HashSet;
 use std::fs;
 use std::ops::Range;
+use std::time::Duration;
 
 use grivet_inspect::process::Process;
 use grivet_inspect::registers::{R12, R13, R14, R15, RBP, RBX, RIP, RSP, Registers};
@@ -14,10 +15,9 @@ use nix::sys::ptrace;
 use nix::unistd::Pid;
 use syscalls::Sysno;
 
-/// Instructions from where the gate begins to its first call, and from its last return to the program: fewer than that.
-const GATE_STEPS: u32 = 200;
-
-const SYSCALL: [u8; 2] = [0x0f, 0x05];
+/// How often a thread that is in the gate is let go on. It is there for a tenth of its time, at most.
+const ATTEMPTS: u32 = 50;
+const MOMENT: Duration = Duration::from_micros(20);
 
 /// How the kernel says that an interrupted call is to be made again unless a handler runs (linux/errno.h).
 const ERESTARTNOHAND: u64 = 514;
@@ -90,26 +90,30 @@ impl Stopped {
         ]))
     }
 
-    /// In the few instructions of the gate, some of the program's registers are on its stack already and some are not:
-    /// those instructions are run to their end, one by one. They wait for nothing.
+    /// In the few instructions of the gate, and in grivet's signal handler, the program's registers are partly on some
+    /// stack already. A moment later that is over: the thread goes on and is stopped again, until it is elsewhere.
     fn leave_gate(&mut self, process: &Process<'_>, library: &Range<u64>) -> Option<user_regs_struct> {
-        let mut registers = ptrace::getregs(self.worker).ok()?;
-        for _ in 0..GATE_STEPS {
+        let worker = self.threads.iter_mut().find(|thread| thread.id == self.worker)?;
+        let mut registers = ptrace::getregs(worker.id).ok()?;
+        for _ in 0..ATTEMPTS {
             // Further down that stack is what the gate calls.
             let is_below_gate = process.is_on_worker_stack(registers.rsp) && registers.rsp != process.worker.stack_top;
-            let is_in_gate = library.contains(&registers.rip) && !is_below_gate;
-            let is_in_call = registers.orig_rax as i64 >= 0;
-            let mut next = [0; 2];
-            let is_call = !process.memory.read(registers.rip, &mut next) || next == SYSCALL;
-            let worker = self.threads.iter_mut().find(|thread| thread.id == self.worker)?;
-            if !is_in_gate || is_in_call || is_call || worker.signal != 0 || ptrace::step(self.worker, None).is_err() {
+            if !library.contains(&registers.rip) || is_below_gate {
                 break;
             }
-            match wait(self.worker)? {
-                0 | libc::SIGTRAP => {}
-                signal => worker.signal = signal,
-            }
-            registers = ptrace::getregs(self.worker).ok()?;
+            // SAFETY: this request of ptrace(2) takes numbers only. nix knows no real-time signals.
+            unsafe { libc::ptrace(libc::PTRACE_CONT, worker.id.as_raw(), 0, worker.signal) };
+            std::thread::sleep(MOMENT);
+            // If a signal came between, it has stopped again already, and another stop on top of that would let it do
+            // nothing the next time.
+            worker.signal = match has_stopped(worker.id)? {
+                Some(signal) => signal,
+                None => {
+                    ptrace::interrupt(worker.id).ok()?;
+                    wait(worker.id)?
+                }
+            };
+            registers = ptrace::getregs(worker.id).ok()?;
         }
         Some(registers)
     }
@@ -119,7 +123,7 @@ impl Drop for Stopped {
     fn drop(&mut self) {
         for thread in &self.threads {
             restart_call(thread.id);
-            // SAFETY: these requests of ptrace(2) take numbers only. nix knows no real-time signals.
+            // SAFETY: this request of ptrace(2) takes numbers only. nix knows no real-time signals.
             unsafe { libc::ptrace(libc::PTRACE_DETACH, thread.id.as_raw(), 0, thread.signal) };
         }
     }
@@ -139,17 +143,26 @@ fn restart_call(id: Pid) {
 /// Waits for the stop of a kernel thread: the signal that it was about to take, 0 if it stopped for another reason. None if
 /// it has ended.
 fn wait(id: Pid) -> Option<i32> {
+    wait_with(id, libc::__WALL).flatten()
+}
+
+/// The same if it has stopped already; `Some(None)` if it has not. None if it has ended.
+fn has_stopped(id: Pid) -> Option<Option<i32>> {
+    wait_with(id, libc::__WALL | libc::WNOHANG)
+}
+
+fn wait_with(id: Pid, flags: i32) -> Option<Option<i32>> {
     let mut status = 0;
     loop {
         // SAFETY: `status` is an int for waitpid(2) to write to. nix knows no real-time signals.
-        let waited = unsafe { libc::waitpid(id.as_raw(), &raw mut status, libc::__WALL) };
+        let waited = unsafe { libc::waitpid(id.as_raw(), &raw mut status, flags) };
         match waited {
             -1 if Errno::last() == Errno::EINTR => {}
-            -1 => return None,
-            _ if !libc::WIFSTOPPED(status) => return None,
+            0 => return Some(None),
+            _ if waited == -1 || !libc::WIFSTOPPED(status) => return None,
             // An event of ptrace's own: a stop that was asked for, or one of the whole process.
-            _ if status >> 16 != 0 => return Some(0),
-            _ => return Some(libc::WSTOPSIG(status)),
+            _ if status >> 16 != 0 => return Some(Some(0)),
+            _ => return Some(Some(libc::WSTOPSIG(status))),
         }
     }
 }

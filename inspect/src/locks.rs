@@ -62,20 +62,28 @@ pub(crate) fn identify(memory: &dyn Memory, threads: &mut [Thread], holders: &Ho
     };
     let waiting: Vec<(usize, u64)> =
         threads.iter().enumerate().filter_map(|(place, thread)| Some((place, address_of(thread)?))).collect();
-    let mut bytes = alloc::vec![0; LENGTH * waiting.len()];
-    let mut parts: Vec<Part<'_>> = waiting
+    // Many may wait for one.
+    let mut addresses: Vec<u64> = waiting.iter().map(|&(_, address)| address).collect();
+    addresses.sort_unstable();
+    addresses.dedup();
+    let mut bytes = alloc::vec![0; LENGTH * addresses.len()];
+    let mut parts: Vec<Part<'_>> = addresses
         .iter()
         .zip(bytes.chunks_mut(LENGTH))
-        .map(|(&(_, address), bytes)| Part::new(address.wrapping_sub(BEFORE as u64), bytes))
+        .map(|(address, bytes)| Part::new(address.wrapping_sub(BEFORE as u64), bytes))
         .collect();
     memory.read_parts(&mut parts);
     let are_read: Vec<bool> = parts.iter().map(|part| part.is_read).collect();
-    for ((&(place, address), around), is_whole) in waiting.iter().zip(bytes.chunks_mut(LENGTH)).zip(are_read) {
+    for ((&address, around), is_whole) in addresses.iter().zip(bytes.chunks_mut(LENGTH)).zip(are_read) {
         // At the edge of a mapping the word alone must do.
         if !is_whole {
             around.fill(0);
             memory.read(address, &mut around[BEFORE..BEFORE + 4]);
         }
+    }
+    for (place, address) in waiting {
+        let Ok(nth) = addresses.binary_search(&address) else { continue };
+        let around = &bytes[nth * LENGTH..(nth + 1) * LENGTH];
         let (kind, owner) = what_is(address, around, threads[place].tid, holders);
         threads[place].waits_for = WaitsFor::Lock { address, kind, owner };
     }

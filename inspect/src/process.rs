@@ -1,6 +1,8 @@
 //! A process under grivet, seen through its memory: finds out where libgrivet.so keeps what, and where a thread's registers
 //! are.
 
+use alloc::collections::BTreeMap;
+use core::cell::RefCell;
 use core::mem::size_of;
 
 use crate::layout::{Layout, MAGIC, VERSION};
@@ -42,7 +44,12 @@ pub struct Process<'a> {
     pub memory: &'a dyn Memory,
     pub layout: Layout,
     pub worker: Worker,
+    /// Where the program's own code goes on behind the system calls of stubs, which do not change.
+    sites: RefCell<BTreeMap<u64, u64>>,
 }
+
+/// Places of system calls that are kept.
+const KEPT_SITES: usize = 4096;
 
 /// Where one of several threads is.
 pub struct Located<'w> {
@@ -74,7 +81,7 @@ impl<'a> Process<'a> {
         }
         // SAFETY: a `Layout` is made of integers, which may have any value, and the buffer has its size.
         let layout = unsafe { bytes.as_ptr().cast::<Layout>().read_unaligned() };
-        let mut process = Process { memory, layout, worker: Worker::default() };
+        let mut process = Process { memory, layout, worker: Worker::default(), sites: RefCell::default() };
         process.refresh()?;
         Ok(process)
     }
@@ -188,7 +195,19 @@ impl<'a> Process<'a> {
         // Two words before the stub's system call stands where in the program's own code that was.
         const BEHIND_CALL: u64 = 16;
         let fields = &self.layout.in_frame;
-        let rip = self.memory.read_u64(word(fields.site).wrapping_sub(BEHIND_CALL))?;
+        let site = word(fields.site);
+        let known = self.sites.borrow().get(&site).copied();
+        let rip = match known {
+            Some(rip) => rip,
+            None => {
+                let rip = self.memory.read_u64(site.wrapping_sub(BEHIND_CALL))?;
+                let mut sites = self.sites.borrow_mut();
+                if sites.len() < KEPT_SITES {
+                    sites.insert(site, rip);
+                }
+                rip
+            }
+        };
         let registers = Registers::of(&[
             (RBX, word(fields.rbx)),
             (RBP, word(fields.rbp)),

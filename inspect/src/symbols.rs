@@ -36,6 +36,9 @@ pub struct Place {
     pub functions: Vec<Function>,
 }
 
+/// So far, in bytes, an assembler's function reaches whose size is not known.
+const UNSIZED: u64 = 64;
+
 /// How much is looked up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Detail {
@@ -114,7 +117,8 @@ impl<'a> Symbols<'a> {
         let functions = self.objects[image].functions.get_or_init(|| self.functions(image));
         let after = functions.partition_point(|symbol| symbol.address <= linked);
         // Of symbols that overlap, the one that begins last and reaches so far.
-        let within = |symbol: &&CodeSymbol<'_>| symbol.size == 0 || linked - symbol.address < symbol.size;
+        let size = |symbol: &CodeSymbol<'_>| if symbol.size == 0 { UNSIZED } else { symbol.size };
+        let within = |symbol: &&CodeSymbol<'_>| linked - symbol.address < size(symbol);
         const OVERLAPPING: usize = 8;
         let symbol = functions[..after].iter().rev().take(OVERLAPPING).find(within)?;
         Some(demangled(core::str::from_utf8(symbol.name).ok()?))

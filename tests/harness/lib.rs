@@ -10,10 +10,12 @@ mod compile;
 mod exclusive;
 mod program;
 mod run;
+mod watched;
 
 pub use compile::{Language, compile, programs_directory};
 pub use program::Program;
 pub use run::{End, Run, Stats};
+pub use watched::{Watched, command, look_at};
 
 use std::path::PathBuf;
 

@@ -53,7 +53,9 @@ pub struct Row {
     pub since: String,
     pub cpu_percent: String,
     pub cpu: String,
-    /// What it waits for, and where.
+    /// The innermost function of the program's own that it is in.
+    pub place: String,
+    /// What it waits for.
     pub what: String,
 }
 
@@ -148,16 +150,15 @@ impl<'t> Look<'t> {
             Some(String::from_utf8_lossy(self.threads[place].name()).into_owned())
         };
         let mut what = String::new();
-        // Writing to a string cannot fail.
-        let _ = cause::write(&mut what, thread, kind, true, &name_of);
+        if thread.state == State::Waiting {
+            // Writing to a string cannot fail.
+            let _ = cause::write(&mut what, thread, kind, true, &name_of);
+        }
         if let Some(left) = thread.left_ms {
             what.push_str(&format!(", {} left", Span(left)));
         }
         let is_programs = |place: &&Rc<Place>| place.object.as_deref() == Some(self.program());
-        let place = frames.iter().find(is_programs).and_then(|place| place.functions.first()?.name.as_deref());
-        if let Some(place) = place {
-            what.push_str(&format!(", in {place}"));
-        }
+        let place = frames.iter().find(is_programs).and_then(|place| place.functions.first()?.name.clone());
         Row {
             id: thread.tid.to_string(),
             name: String::from_utf8_lossy(thread.name()).escape_debug().to_string(),
@@ -165,7 +166,8 @@ impl<'t> Look<'t> {
             since: thread.since_ms.map_or_else(String::new, |ms| Span(ms).to_string()),
             cpu_percent: format!("{:.1}", self.cpu_since(thread) as f64 / 1e7 / self.seconds),
             cpu: thread.cpu_time_ns.map_or_else(String::new, |time| Span(time / 1_000_000).to_string()),
-            what,
+            place: place.unwrap_or_default(),
+            what: what.strip_prefix("waiting ").map_or(what.clone(), str::to_owned),
         }
     }
 

@@ -11,8 +11,8 @@ use ratatui::widgets::{Paragraph, Row as TableRow, Table};
 use super::look::{Look, Row};
 use super::view::{Mode, View};
 
-const TITLES: [&str; 7] = ["ID", "NAME", "STATE", "FOR", "CPU%", "CPU", "WAITS FOR"];
-const WIDTHS: [u16; 6] = [10, 16, 8, 10, 6, 10];
+const TITLES: [&str; 8] = ["ID", "NAME", "STATE", "SINCE", "CPU%", "CPU", "IN", "WAITS"];
+const WIDTHS: [u16; 7] = [10, 16, 8, 10, 6, 10, 20];
 
 const HELP: &str = "c, w, i: sort by CPU time, time waited, id   /: filter   Enter: backtrace   q: quit";
 
@@ -56,8 +56,8 @@ fn table(frame: &mut Frame<'_>, area: Rect, look: &mut Look<'_>, view: &mut View
     frame.render_widget(Table::new(rows, widths).header(titles), area);
 }
 
-fn cells(row: Row) -> [String; 7] {
-    [row.id, row.name, row.state.to_owned(), row.since, row.cpu_percent, row.cpu, row.what]
+fn cells(row: Row) -> [String; 8] {
+    [row.id, row.name, row.state.to_owned(), row.since, row.cpu_percent, row.cpu, row.place, row.what]
 }
 
 fn first_line(look: &Look<'_>) -> String {
@@ -83,7 +83,7 @@ pub fn plain(look: &mut Look<'_>, view: &View) -> String {
     // One look knows no speeds.
     let threads = look.threads().len() as u64;
     let mut text = format!("{}\n{} threads\n\n", first_line(look), Count(threads));
-    let mut line = |cells: [String; 7]| {
+    let mut line = |cells: [String; 8]| {
         for (cell, width) in cells.iter().zip(WIDTHS.into_iter().chain([0])) {
             text.push_str(&format!("{cell:<width$} ", width = usize::from(width)));
         }

@@ -14,7 +14,7 @@ static sem_t turns[2], in_handler;
 
 __attribute__((noinline)) static void spins_in_here(void)
 {
-    for (int i = 0; i < 1000; i++)
+    for (int i = 0; i < 1000000; i++)
         steps++;
 }
 
@@ -105,6 +105,7 @@ int main(int count, char **arguments)
                                                        : sleeps;
     for (int i = 0; i < 2; i++)
         threads[i] = start(body, AS_POINTER(i));
+    sleep_ms(30);
     puts("ready");
     fflush(stdout);
     if (!strcmp(how, "spin"))
