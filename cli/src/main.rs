@@ -29,6 +29,7 @@ mod library;
 mod lookup;
 mod man;
 mod needed;
+mod observe;
 mod options;
 mod output;
 mod program;

@@ -10,10 +10,18 @@ use crate::options::Options;
 use crate::status::{CHECK_MEANINGS, MEANINGS, Refusal, Status};
 
 /// The environment variables that are not options of `run`, or that users set without `grivet run`.
-const VARIABLES: [(&str, &str); 13] = [
+const VARIABLES: [(&str, &str); 18] = [
     ("GRIVET", "on (the default) or off: whether threads become coroutines."),
     ("GRIVET_STACK", "Default stack size of new threads (--stack)."),
-    ("GRIVET_STATS", "1 or 0: whether to print a line of statistics at exit (--stats)."),
+    (
+        "GRIVET_STATS",
+        "1 or 0: whether to print a line of statistics at exit. table: a table as well (--stats). json:FILE: a file instead.",
+    ),
+    ("GRIVET_TRACE", "File for a timeline; its name ends in .json, .html or .svg (--trace)."),
+    ("GRIVET_TRACE_SIZE", "How much memory the timeline's events may take (--trace-size)."),
+    ("GRIVET_MAX_BLOCKING", "How long a thread may keep others waiting before that is reported (--max-blocking)."),
+    ("GRIVET_ON_DEADLOCK", "report (the default), abort, exit:CODE or off (--on-deadlock)."),
+    ("GRIVET_DUMP_SIGNAL", "Signal that makes the program describe its threads, or off (default 63; --dump-signal)."),
     ("GRIVET_PREEMPT", "on (the default) or off: whether a thread that computes is interrupted (--no-preempt)."),
     (
         "GRIVET_POLLER",

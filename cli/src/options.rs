@@ -11,6 +11,8 @@ use clap::builder::Styles;
 use clap::{Args, Parser, Subcommand, ValueEnum, value_parser};
 use grivet_symbols::{Value, parse_rules};
 
+use crate::observe::ObserveOptions;
+
 /// Runs existing programs with their threads as coroutines.
 ///
 /// grivet loads libgrivet.so into a dynamically linked x86-64 program, unmodified, and turns
@@ -62,12 +64,6 @@ pub struct RunOptions {
     #[arg(long, value_name = "SIZE", value_parser = stack_size)]
     pub stack: Option<String>,
 
-    /// Print one line of statistics at exit (GRIVET_STATS)
-    ///
-    /// Threads made, most at once, switches, parks by cause, system calls answered and passed on to the kernel. Sets GRIVET_STATS=1.
-    #[arg(long)]
-    pub stats: bool,
-
     /// Never interrupt a thread that computes (GRIVET_PREEMPT)
     ///
     /// Threads then switch only where they block. A thread that waits in a loop for another one, without a call that
@@ -89,6 +85,9 @@ pub struct RunOptions {
 
     #[command(flatten)]
     pub rules: RuleOptions,
+
+    #[command(flatten)]
+    pub observe: ObserveOptions,
 }
 
 /// Which functions' calls become tasks, and how.

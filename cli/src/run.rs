@@ -28,7 +28,7 @@ pub fn run(options: &RunOptions) -> Result<Infallible, Refusal> {
     let program = program::inspect(name)?;
     let library = library::find()?;
     Rules::of_run(&program, &options.rules)?;
-    let environment = environment(std::env::vars_os(), options, &library);
+    let environment = environment(std::env::vars_os(), options, options.observe.variables()?, &library);
 
     let path = c_string(program.path.clone().into_os_string())?;
     let arguments = options.program.iter().cloned().map(c_string).collect::<Result<Vec<_>, _>>()?;
@@ -54,6 +54,7 @@ fn c_string(text: OsString) -> Result<CString, Refusal> {
 fn environment(
     inherited: impl Iterator<Item = (OsString, OsString)>,
     options: &RunOptions,
+    observe: Vec<(&'static str, OsString)>,
     library: &Path,
 ) -> Vec<OsString> {
     let mut variables: Vec<(OsString, OsString)> = inherited.collect();
@@ -61,8 +62,8 @@ fn environment(
     if let Some(stack) = &options.stack {
         set(&mut variables, "GRIVET_STACK", |_| stack.into());
     }
-    if options.stats {
-        set(&mut variables, "GRIVET_STATS", |_| "1".into());
+    for (name, value) in observe {
+        set(&mut variables, name, |_| value);
     }
     if options.no_preempt {
         set(&mut variables, "GRIVET_PREEMPT", |_| "off".into());
@@ -123,11 +124,17 @@ fn before(first: &OsStr, old: Option<&OsStr>, separators: &[u8]) -> OsString {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::observe::{ObserveOptions, Statistics};
     use crate::options::RuleOptions;
+
+    fn table() -> ObserveOptions {
+        ObserveOptions { stats: Some(Statistics::Table), ..ObserveOptions::default() }
+    }
 
     fn with(options: &RunOptions, inherited: &[(&str, &str)]) -> Vec<String> {
         let inherited = inherited.iter().map(|(name, value)| (OsString::from(name), OsString::from(value)));
-        environment(inherited, options, Path::new("/lib/libgrivet.so"))
+        let observe = options.observe.variables().expect("valid");
+        environment(inherited, options, observe, Path::new("/lib/libgrivet.so"))
             .into_iter()
             .map(|entry| entry.into_string().expect("UTF-8"))
             .collect()
@@ -136,10 +143,10 @@ mod tests {
     fn plain() -> RunOptions {
         RunOptions {
             stack: None,
-            stats: false,
             no_preempt: false,
             compact: false,
             rules: RuleOptions::default(),
+            observe: ObserveOptions::default(),
             program: vec![],
         }
     }
@@ -163,10 +170,10 @@ mod tests {
     fn options_replace_inherited_settings() {
         let options = RunOptions { no_preempt: true, ..plain() };
         assert_eq!(with(&options, &[("GRIVET_PREEMPT", "on")]), ["LD_PRELOAD=/lib/libgrivet.so", "GRIVET_PREEMPT=off"]);
-        let options = RunOptions { stack: Some("256K".into()), stats: true, ..plain() };
+        let options = RunOptions { stack: Some("256K".into()), observe: table(), ..plain() };
         assert_eq!(
             with(&options, &[("GRIVET_STACK", "8M"), ("GRIVET_STATS", "0")]),
-            ["LD_PRELOAD=/lib/libgrivet.so", "GRIVET_STACK=256K", "GRIVET_STATS=1"]
+            ["LD_PRELOAD=/lib/libgrivet.so", "GRIVET_STACK=256K", "GRIVET_STATS=table"]
         );
     }
 

@@ -84,7 +84,7 @@ fn options_set_their_variables() {
             "GLIBC_TUNABLES=glibc.rtld.optional_static_tls=0:glibc.rtld.nns=1",
             &path,
             "GRIVET_STACK=256K",
-            "GRIVET_STATS=1",
+            "GRIVET_STATS=table",
             &preload,
             "ODD=a=b\nc",
             "PATH=/bin:/usr/bin",

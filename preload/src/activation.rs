@@ -3,13 +3,14 @@
 
 use crate::arch::x86_64::cpu::{self, Cpu};
 use crate::arch::x86_64::gate;
+use crate::config::observe::{ObserveConfig, Stats};
 use crate::config::{Config, SpawnConfig};
 use crate::kernel::signal::calls::adopt;
 use crate::kernel::signal::frame::StackT;
 use crate::kernel::{cpu_time, scheduling};
+use crate::observe;
 use crate::raw;
 use crate::report::say;
-use crate::report::stats::Outlet;
 use crate::rewrite;
 use crate::sched::worker::{WORKER, Worker, coarse};
 use crate::symbols::{self, ThreadAttributes, symbols};
@@ -30,23 +31,24 @@ const DECIDED: u32 = 1;
 
 static STATE: AtomicU32 = AtomicU32::new(DORMANT);
 
-struct ConfigCell(UnsafeCell<Config>);
+struct ConfigCell(UnsafeCell<(Config, ObserveConfig<'static>)>);
 
 // SAFETY: written by the constructor, before the program has threads; read afterwards.
 unsafe impl Sync for ConfigCell {}
 
-static CONFIG: ConfigCell = ConfigCell(UnsafeCell::new(Config::DEFAULT));
+static CONFIG: ConfigCell = ConfigCell(UnsafeCell::new((Config::DEFAULT, ObserveConfig::DEFAULT)));
 
 /// Runs when the library is loaded.
 #[cfg(not(test))]
 #[ctor::ctor(unsafe)]
 fn read_configuration() {
     let config = Config::read(symbols::environment());
+    let observe = ObserveConfig::read(symbols::environment());
     let spawn = SpawnConfig::read(symbols::environment());
-    match config.and_then(|config| spawn.map(|spawn| (config, spawn))) {
-        Ok((config, spawn)) => {
+    match config.and_then(|config| Ok((config, spawn?, observe?))) {
+        Ok((config, spawn, observe)) => {
             // SAFETY: the loader runs constructors one after the other, before main.
-            unsafe { *CONFIG.0.get() = config };
+            unsafe { *CONFIG.0.get() = (config, kept(observe)) };
             if config.enabled && (spawn.spawn.is_some() || spawn.join.is_some()) {
                 begin_rules(&spawn);
             }
@@ -56,6 +58,21 @@ fn read_configuration() {
             STATE.store(DECIDED, Ordering::Relaxed);
         }
     }
+}
+
+/// The names of files in memory of grivet's own: programs write over their environment to change their title.
+#[cfg(not(test))]
+fn kept(mut observe: ObserveConfig<'static>) -> ObserveConfig<'static> {
+    fn keep(name: &mut &'static [u8]) {
+        *name = alloc::boxed::Box::leak(alloc::boxed::Box::from(*name));
+    }
+    if let Some((file, _)) = &mut observe.trace {
+        keep(file);
+    }
+    if let Stats::Json(file) = &mut observe.stats {
+        keep(file);
+    }
+    observe
 }
 
 /// Wakes grivet at once and puts the rules in force.
@@ -89,9 +106,9 @@ pub fn wake_once() {
     }
     STATE.store(DECIDED, Ordering::Relaxed);
     // SAFETY: written by the constructor only.
-    let config = unsafe { *CONFIG.0.get() };
+    let (config, observe) = unsafe { *CONFIG.0.get() };
     if config.enabled
-        && let Err(reason) = wake(config)
+        && let Err(reason) = wake(config, &observe)
     {
         match reason {
             StayOut::Library => say!("the C library is not glibc: staying out, threads are the kernel's"),
@@ -118,7 +135,7 @@ enum StayOut {
     Go,
 }
 
-fn wake(config: Config) -> Result<(), StayOut> {
+fn wake(config: Config, observe: &ObserveConfig<'static>) -> Result<(), StayOut> {
     if symbols().gnu_get_libc_version.is_none() {
         return Err(StayOut::Library);
     }
@@ -134,6 +151,7 @@ fn wake(config: Config) -> Result<(), StayOut> {
     let worker = unsafe { &mut *WORKER.get() };
     prepare(worker, config).map_err(StayOut::Memory)?;
     rewrite::activate().map(drop).map_err(StayOut::Rewriting)?;
+    observe::begin(worker, observe);
     // Where the kernel lets nobody change its vDSO, CLOCK_THREAD_CPUTIME_ID counts all tasks together (docs/limits.md).
     let _ = rewrite::activate_vdso();
     adopt(worker);
@@ -145,6 +163,7 @@ fn wake(config: Config) -> Result<(), StayOut> {
     // SAFETY: it is this thread's own thread-local word.
     unsafe { *word = worker.tasks.address(current) as usize };
     worker.is_awake = true;
+    raw::count_anew();
     Ok(())
 }
 
@@ -153,9 +172,6 @@ fn prepare(worker: &mut Worker, config: Config) -> Result<(), Errno> {
     worker.config = config;
     if !config.preempt {
         worker.preemption.forbid();
-    }
-    if config.stats {
-        worker.stats.outlet = Outlet::open();
     }
     let auxiliary = |kind: u32| {
         symbols().getauxval.map_or(0, |getauxval| {

@@ -4,6 +4,8 @@
 //! initialised). A variable whose value makes no sense is a complaint, and the program then runs natively. Variables whose
 //! names begin with `GRIVET_` and are not listed here are ignored: they belong to the command, to tests, or to a later version.
 
+pub mod observe;
+
 use crate::sched::poller::Choice;
 use core::fmt;
 
@@ -25,8 +27,6 @@ pub struct Config {
     pub enabled: bool,
     /// `GRIVET_STACK=SIZE`: default stack of new threads in bytes, whole pages; `None` leaves the choice to libc.
     pub stack: Option<usize>,
-    /// `GRIVET_STATS=1|0`: whether to print a line of counts at exit.
-    pub stats: bool,
     /// `GRIVET_POLLER=epoll|io_uring`: how files are waited for.
     pub poller: Choice,
     /// `GRIVET_PREEMPT=on|off`: whether a thread that computes is interrupted when others are ready.
@@ -41,12 +41,12 @@ impl Default for Config {
 
 impl Config {
     /// What is done when no variable is set.
-    pub const DEFAULT: Self = Self { enabled: true, stack: None, stats: false, poller: Choice::Epoll, preempt: true };
+    pub const DEFAULT: Self = Self { enabled: true, stack: None, poller: Choice::Epoll, preempt: true };
 
     /// Reads the variables from `environment`, whose items are `NAME=value`. Of a name that occurs twice the first counts, as
     /// in getenv(3). With `GRIVET=off` the other variables are not looked at.
     pub fn read<'a>(environment: impl Iterator<Item = &'a [u8]>) -> Result<Self, Complaint<'a>> {
-        let (mut switch, mut stack, mut stats, mut poller, mut preempt) = (None, None, None, None, None);
+        let (mut switch, mut stack, mut poller, mut preempt) = (None, None, None, None);
         for entry in environment {
             let Some(rest) = entry.strip_prefix(b"GRIVET") else {
                 continue;
@@ -58,7 +58,6 @@ impl Config {
             match name {
                 b"" => switch.get_or_insert(value),
                 b"_STACK" => stack.get_or_insert(value),
-                b"_STATS" => stats.get_or_insert(value),
                 b"_POLLER" => poller.get_or_insert(value),
                 b"_PREEMPT" => preempt.get_or_insert(value),
                 _ => continue,
@@ -77,10 +76,6 @@ impl Config {
             let size =
                 stack_size(value).map_err(|problem| Complaint::new("GRIVET_STACK", value, problem, STACK_ALLOWED))?;
             config.stack = Some(size);
-        }
-        if let Some(value) = stats {
-            config.stats =
-                either(value, b"1", b"0").ok_or(Complaint::new("GRIVET_STATS", value, "unknown", "1 or 0"))?;
         }
         if let Some(value) = preempt {
             config.preempt =
@@ -239,9 +234,8 @@ mod tests {
 
     #[test]
     fn every_variable_is_read() {
-        let config = read(&["GRIVET=on", "HOME=/", "GRIVET_STACK=256K", "GRIVET_STATS=1", "GRIVET_PREEMPT=off"]);
-        assert_eq!(config, Ok(Config { stack: Some(262_144), stats: true, preempt: false, ..Config::DEFAULT }));
-        assert_eq!(read(&["GRIVET_STATS=0"]), Ok(Config::DEFAULT));
+        let config = read(&["GRIVET=on", "HOME=/", "GRIVET_STACK=256K", "GRIVET_PREEMPT=off"]);
+        assert_eq!(config, Ok(Config { stack: Some(262_144), preempt: false, ..Config::DEFAULT }));
     }
 
     #[test]
@@ -291,7 +285,6 @@ mod tests {
         assert_eq!(complaint("GRIVET_STACK=12Q"), expected);
         assert_eq!(complaint("GRIVET=yes"), "GRIVET=yes: unknown; allowed: on or off; running natively");
         assert_eq!(complaint("GRIVET="), "GRIVET=: unknown; allowed: on or off; running natively");
-        assert_eq!(complaint("GRIVET_STATS=all"), "GRIVET_STATS=all: unknown; allowed: 1 or 0; running natively");
     }
 
     #[test]

@@ -26,6 +26,7 @@ mod allocator;
 mod arch;
 mod config;
 mod kernel;
+mod mapped_file;
 mod observe;
 mod raw;
 mod report;

@@ -1,7 +1,27 @@
 //! System calls made by grivet itself. They are issued from this library's own text, which is never rewritten, so they
 //! always reach the kernel; they touch neither libc nor errno.
 
+use core::sync::atomic::{AtomicU64, Ordering};
 pub use syscalls::{Errno, Sysno};
+
+/// How many were made. Two kernel threads that count at once may count one: it is for statistics.
+static MADE: AtomicU64 = AtomicU64::new(0);
+
+/// How many system calls grivet has made so far.
+pub fn made() -> u64 {
+    MADE.load(Ordering::Relaxed)
+}
+
+/// Counts from zero again: what it took to begin does not count.
+pub fn count_anew() {
+    MADE.store(0, Ordering::Relaxed);
+}
+
+/// Counts one.
+#[inline(always)]
+pub fn count() {
+    MADE.store(MADE.load(Ordering::Relaxed).wrapping_add(1), Ordering::Relaxed);
+}
 
 /// Makes system call `number`; what the kernel answered, as it stands in rax (−4095..−1 is a negated errno).
 ///
@@ -10,6 +30,7 @@ pub use syscalls::{Errno, Sysno};
 #[inline(always)]
 pub unsafe fn call(number: u32, arguments: [usize; 6]) -> isize {
     let [a, b, c, d, e, f] = arguments;
+    count();
     let result: isize;
     // SAFETY: the `syscall` instruction clobbers rax, rcx and r11 only; the caller vouches for the arguments.
     unsafe {

@@ -90,7 +90,10 @@ const ANSWERED: &[u32] = &[
     218, // set_tid_address
     220, // semtimedop
     222, // timer_create
+    223, // timer_settime
+    224, // timer_gettime
     225, // timer_getoverrun
+    226, // timer_delete
     228, // clock_gettime
     229, // clock_getres
     230, // clock_nanosleep

@@ -45,6 +45,7 @@ mod jump_tables;
 mod landing;
 mod number;
 mod stub;
+mod stub_search;
 #[cfg(test)]
 mod synthetic;
 mod window;
@@ -63,6 +64,7 @@ pub use entry_callers::{CallKind, CallSite, callers};
 pub use entry_stub::{ENTRY_STUB_LIMIT, EntryStub, Patch, encode_entry};
 pub use go::is_go;
 pub use stub::{GATE_ENTRY, STUB_LIMIT, Stub, encode, jump, original};
+pub use stub_search::original_within;
 
 /// Part of an image, at the address where it is (or will be) loaded.
 #[derive(Clone, Copy)]

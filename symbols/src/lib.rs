@@ -28,7 +28,7 @@ use alloc::string::String;
 pub use debug_file::{DebugFileNames, debug_file_names, debug_matches};
 pub use error::FindError;
 pub use find::find;
-pub use listing::{ListedFunction, all_functions};
+pub use listing::{CodeSymbol, ListedFunction, all_functions, code_symbols, demangled};
 pub use reserved::{RESERVED, is_reserved};
 pub use rule::{Rule, RuleError, Value, parse_rule, parse_rules};
 

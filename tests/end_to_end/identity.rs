@@ -7,7 +7,7 @@ same_natively_and_under_grivet! {
     c in "identity":
         cpu_time_per_thread, cpu_time_asked_late, nice_per_thread, real_time_order, real_time_locks,
         real_time_inheritance, real_time_rights, real_time_storm, real_time_forks, proc_task_list,
-        proc_task_files, ids_change_everywhere
+        proc_task_files, main_ends_first, ids_change_everywhere
 }
 
 #[test]

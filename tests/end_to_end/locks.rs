@@ -6,7 +6,8 @@ same_natively_and_under_grivet! {
     c in "locks":
         mutex_types, timed_mutex, robust_mutex, priority_inheritance, condition_variable, reader_writer, semaphores,
         barrier_and_once, spinlock_held_by_sleeper, futex_operations, process_shared,
-        process_shared_kinds, process_shared_robust, futex_waitv, futex_requeue_pi, waits_and_signals
+        process_shared_kinds, process_shared_robust, futex_waitv, futex_requeue_pi, waits_and_signals,
+        owner_of_pi_lock_ends
 }
 
 same_natively_and_under_grivet! {

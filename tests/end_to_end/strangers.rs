@@ -1,7 +1,7 @@
 //! Programs that other people wrote and that know nothing of grivet, as Debian ships them: output compared where it
 //! is the same every time, otherwise its shape.
 
-use grivet_tests::{End, Program, target_directory};
+use grivet_tests::{End, Program, scratch};
 use std::path::PathBuf;
 
 /// sysbench's report, numbers that vary taken out.
@@ -68,13 +68,6 @@ fn stress_ng_futex() {
 #[test]
 fn stress_ng_nanosleep() {
     stress_ng("nanosleep", 500, 50).same();
-}
-
-/// An empty directory of this test's own.
-fn scratch(name: &str) -> PathBuf {
-    let directory = target_directory().join("tests-scratch").join(format!("{name}-{}", std::process::id()));
-    std::fs::create_dir_all(&directory).expect("a scratch directory");
-    directory
 }
 
 /// Four megabytes of text that compresses but not to nothing.

@@ -1,9 +1,9 @@
-//! Sleeping on every clock, being interrupted, the order of waking, and turns among ready threads.
+//! Sleeping on every clock, being interrupted, timers on a thread's CPU time, the order of waking, and turns among ready threads.
 
 use grivet_tests::{Program, same_natively_and_under_grivet};
 
 same_natively_and_under_grivet! {
-    c in "time": sleeps, absolute_sleeps, sleep_interrupted, yielding
+    c in "time": sleeps, absolute_sleeps, sleep_interrupted, yielding, cpu_timers
 }
 
 #[test]

@@ -25,6 +25,13 @@ pub fn target_directory() -> PathBuf {
     }
 }
 
+/// A directory of this test's own, empty.
+pub fn scratch(name: &str) -> PathBuf {
+    let directory = target_directory().join("tests-scratch").join(format!("{name}-{}", std::process::id()));
+    std::fs::create_dir_all(&directory).expect("a scratch directory");
+    directory
+}
+
 /// The library under test. Panics with what to do if it is not built.
 pub fn library() -> PathBuf {
     let library = match std::env::var_os("GRIVET_LIB") {

@@ -3,14 +3,14 @@
 //! switch and what has passed goes to the task that ran. Before, it is read at each tick of the slice timer and charged to
 //! the task that this finds running, because reading the clock costs more than a switch.
 
-use super::{Outcome, error};
+use super::{Outcome, cpu_timers, error};
 use crate::arch::Frame;
 use crate::arch::x86_64::user_memory as user;
 use crate::kernel::preempt;
 use crate::raw;
 use crate::sched::clock::NS_PER_S;
 use crate::sched::idle::timespec;
-use crate::sched::task::{State, TaskId};
+use crate::sched::task::{State, TaskId, Tasks};
 use crate::sched::worker::Worker;
 use core::mem::offset_of;
 use linux_raw_sys::general::{__kernel_timespec, CLOCK_THREAD_CPUTIME_ID, rusage};
@@ -33,6 +33,11 @@ pub struct CpuTime {
 impl CpuTime {
     pub const fn new() -> CpuTime {
         CpuTime { is_on: false, since: 0, looked_at: 0 }
+    }
+
+    /// What the worker's clock showed when it was last charged, ns.
+    pub fn charged(&self) -> u64 {
+        self.since
     }
 }
 
@@ -58,6 +63,7 @@ pub fn become_child(worker: &mut Worker) {
     worker.cpu_time.since = 0;
     if let Some(extra) = &mut worker.tasks[current].extra {
         extra.cpu_time = 0;
+        extra.cpu_deadline = 0;
     }
 }
 
@@ -69,9 +75,21 @@ pub fn charge(worker: &mut Worker) {
     let passed = now.saturating_sub(core::mem::replace(&mut worker.cpu_time.since, now));
     let current = worker.current;
     // An ended one has no record any more.
-    if worker.tasks[current].state != State::Free {
-        worker.tasks[current].extra().cpu_time += passed;
+    if worker.tasks[current].state == State::Free {
+        return;
     }
+    let extra = worker.tasks[current].extra();
+    extra.cpu_time += passed;
+    if extra.cpu_deadline != 0 && extra.cpu_deadline <= extra.cpu_time {
+        cpu_timers::expires(worker);
+    }
+}
+
+/// The same when the current task gives way to `next`, and time is charged at each switch.
+#[cold]
+pub fn charge_at_switch(worker: &mut Worker, next: TaskId) {
+    charge(worker);
+    cpu_timers::arm(worker, next);
 }
 
 /// The only task is about to make another, and no tick may have told that it ran: so far it is all its own. To the length
@@ -88,12 +106,13 @@ pub fn charge_single(worker: &mut Worker) {
 pub fn of(worker: &mut Worker, id: TaskId) -> u64 {
     charge(worker);
     worker.cpu_time.is_on = true;
+    worker.is_watched = true;
     worker.tasks[id].extra.as_ref().map_or(0, |extra| extra.cpu_time)
 }
 
 /// The same as far as it is known without asking the kernel from now on.
-pub fn known(worker: &Worker, id: TaskId) -> u64 {
-    worker.tasks[id].extra.as_ref().map_or(0, |extra| extra.cpu_time)
+pub fn known(tasks: &Tasks, id: TaskId) -> u64 {
+    tasks[id].extra.as_ref().map_or(0, |extra| extra.cpu_time)
 }
 
 /// The task whose CPU time clock `id` shows, if that is what it is (clockid_t as in include/linux/posix-timers.h: the

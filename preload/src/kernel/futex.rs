@@ -161,6 +161,9 @@ fn wake(worker: &mut Worker, address: usize, count: i32, bitset: u32, shared: Sh
         return Outcome::Done(error(Errno::EINVAL));
     }
     let mut woken = wake_local(worker, address as u64, count, bitset);
+    if woken < 0 {
+        return Outcome::Done(woken);
+    }
     if let Some(flag) = shared
         && woken < count.max(1) as isize
     {
@@ -180,11 +183,18 @@ fn wake(worker: &mut Worker, address: usize, count: i32, bitset: u32, shared: Sh
     Outcome::Done(woken)
 }
 
-/// Wakes up to `count` tasks (at least one, as the kernel does); how many.
+/// Wakes up to `count` tasks (at least one, as the kernel does); how many. EINVAL if it meets one that waits for a
+/// priority-inheritance lock.
 #[inline(always)]
 pub fn wake_local(worker: &mut Worker, key: u64, count: i32, bitset: u32) -> isize {
     let mut woken = 0;
-    while let Some(id) = worker.parking.take(&mut worker.tasks, key, bitset) {
+    loop {
+        let Some(id) = worker.parking.take(&mut worker.tasks, key, bitset) else {
+            if worker.parking.first(&worker.tasks, key).is_some_and(|id| is_for_lock(worker, id)) {
+                return error(Errno::EINVAL);
+            }
+            break;
+        };
         complete(worker, id);
         woken += 1;
         if woken >= count as isize {
@@ -192,6 +202,11 @@ pub fn wake_local(worker: &mut Worker, key: u64, count: i32, bitset: u32) -> isi
         }
     }
     woken
+}
+
+/// Whether a waiter waits for a priority-inheritance lock, or to be moved to one.
+fn is_for_lock(worker: &Worker, id: TaskId) -> bool {
+    worker.tasks[id].bitset == priority_inheritance::NO_PLAIN_WAKE
 }
 
 /// Ends the wait of a task that has left the table. Its frame has held the result since it was parked: waking it touches
@@ -251,7 +266,13 @@ fn requeue(
     }
     if from != to {
         let mut moved = 0;
-        while moved < moves && worker.parking.requeue(&mut worker.tasks, from as u64, to as u64) {
+        while moved < moves {
+            if worker.parking.first(&worker.tasks, from as u64).is_some_and(|id| is_for_lock(worker, id)) {
+                return Outcome::Done(error(Errno::EINVAL));
+            }
+            if !worker.parking.requeue(&mut worker.tasks, from as u64, to as u64) {
+                break;
+            }
             moved += 1;
         }
         // The kernel counts both for both operations, whatever the manual page says of FUTEX_REQUEUE.
@@ -317,17 +338,15 @@ fn wake_op(
         5 => old >= comparand,
         _ => return Outcome::Done(error(Errno::ENOSYS)),
     };
-    let mut woken = wake_both(worker, first, wakes, shared);
-    if holds {
-        woken += wake_both(worker, second, wakes2, shared);
-    }
-    Outcome::Done(woken)
-}
-
-fn wake_both(worker: &mut Worker, address: usize, count: i32, shared: Sharing) -> isize {
-    match wake(worker, address, count, FUTEX_BITSET_MATCH_ANY, shared) {
-        Outcome::Done(woken) => woken.max(0),
-        _ => 0,
+    let woken = wake(worker, first, wakes, FUTEX_BITSET_MATCH_ANY, shared);
+    match (woken, holds) {
+        (Outcome::Done(woken), true) if woken >= 0 => {
+            match wake(worker, second, wakes2, FUTEX_BITSET_MATCH_ANY, shared) {
+                Outcome::Done(more) if more >= 0 => Outcome::Done(woken + more),
+                failed => failed,
+            }
+        }
+        (woken, _) => woken,
     }
 }
 

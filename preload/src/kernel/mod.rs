@@ -3,6 +3,7 @@
 
 pub mod child;
 pub mod cpu_time;
+pub mod cpu_timers;
 pub mod descriptors;
 pub mod elsewhere;
 pub mod futex;
@@ -134,6 +135,9 @@ fn answer(worker: &mut Worker, call: &mut Frame) -> Outcome {
         Sysno::pause => signal::calls::pause(worker, call),
         Sysno::poll | Sysno::ppoll | Sysno::select | Sysno::pselect6 => poll::answer(worker, call, number),
         Sysno::timer_create => timer::create(worker, call),
+        Sysno::timer_settime => cpu_timers::set(worker, call),
+        Sysno::timer_gettime => cpu_timers::get(worker, call),
+        Sysno::timer_delete => timer::delete(worker, call),
         Sysno::timer_getoverrun => timer::overrun(worker, call),
         Sysno::prctl => identity::prctl(worker, call),
         Sysno::seccomp => identity::seccomp(worker, call),

@@ -21,7 +21,7 @@ use syscalls::{Errno, Sysno};
 const LONGEST_CHAIN: usize = 64;
 
 /// Bits that those who wait here listen to: a plain wake-up takes none of them.
-const NO_PLAIN_WAKE: u32 = 0;
+pub const NO_PLAIN_WAKE: u32 = 0;
 
 /// What came of an attempt to take a lock.
 enum Taken {
@@ -65,7 +65,10 @@ pub fn lock(worker: &mut Worker, call: &mut Frame, address: usize, timeout: usiz
 fn stand(worker: &mut Worker, id: TaskId, address: usize, taken: &Taken) {
     worker.parking.enter(&mut worker.tasks, id, address as u64, NO_PLAIN_WAKE);
     match *taken {
-        Taken::Owned(owner) => lend(worker, owner, worker.tasks[id].priority),
+        Taken::Owned(owner) => {
+            worker.tasks[owner].may_owe_lock = true;
+            lend(worker, owner, worker.tasks[id].priority);
+        }
         Taken::Elsewhere(word) => shared_futex::enter(worker, id, word),
         Taken::Yes => {}
     }
@@ -260,6 +263,7 @@ pub fn hand_over(worker: &mut Worker, address: usize, mark: u32, shared: bool) -
         return Ok(());
     };
     worker.parking.leave(&mut worker.tasks, id);
+    worker.tasks[id].may_owe_lock = true;
     let more = shared || worker.parking.has_waiter(&worker.tasks, address as u64);
     let new = worker.tasks[id].tid | mark | if more { FUTEX_WAITERS } else { 0 };
     let written = user::write(address, &new);
@@ -269,6 +273,22 @@ pub fn hand_over(worker: &mut Worker, address: usize, mark: u32, shared: bool) -
     }
     futex::complete(worker, id);
     written
+}
+
+/// Task `owner` ends: locks of its own for which others wait go to the first of these, marked as their owner's who died
+/// (kernel/futex/pi.c, exit_pi_state_list). One for which nobody waits stays as it is.
+#[cold]
+pub fn owner_ends(worker: &mut Worker, owner: TaskId) {
+    for id in 0..worker.tasks.used() {
+        if worker.tasks.is_task(id)
+            && worker.tasks[id].wait == Wait::Futex
+            && is_lock(worker, id)
+            && owner_of(worker, worker.tasks[id].key) == Some(owner)
+        {
+            // The word says that others wait, as the kernel has it: they may be in another process.
+            let _ = hand_over(worker, worker.tasks[id].key as usize, FUTEX_OWNER_DIED, true);
+        }
+    }
 }
 
 /// FUTEX_WAIT_REQUEUE_PI: waits at the first address until `requeue` gives it the lock at the second, or a place in its

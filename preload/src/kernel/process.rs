@@ -4,9 +4,11 @@ use super::{Outcome, cpu_time, descriptors, error, pool, scheduling, several_fut
 use crate::arch::Frame;
 use crate::arch::x86_64::gate;
 use crate::arch::x86_64::user_memory as user;
+use crate::kernel::cpu_timers::CpuTimers;
 use crate::kernel::thread::{CLONE_ARGS_FIRST_SIZE, Request};
+use crate::observe::{self, finish, finish::End};
 use crate::raw;
-use crate::report::{say, stats};
+use crate::report::say;
 use crate::sched::task::{NONE, State};
 use crate::sched::worker::Worker;
 use crate::spawn;
@@ -109,6 +111,7 @@ fn become_child(worker: &mut Worker, shares_files: bool) {
     worker.shared_waiters.clear();
     worker.set_strangers(false);
     worker.directed_timers.clear();
+    worker.cpu_timers = CpuTimers::new();
     let others: alloc::vec::Vec<_> = worker.tasks.iter().filter(|&id| id != current).collect();
     for id in others {
         let mask = worker.tasks[id].mask;
@@ -132,6 +135,7 @@ fn become_child(worker: &mut Worker, shares_files: bool) {
     worker.said_stuck = false;
     worker.expected_id_changes = 0;
     worker.stats.begin_again();
+    observe::become_child(worker);
     worker.preemption.forget();
     spawn::call::become_child(worker.tasks[current].fs_base);
     signal::become_child(worker);
@@ -192,13 +196,11 @@ fn would_succeed(call: &Frame) -> bool {
 /// exit_group(2): the last words.
 pub fn exit_group(worker: &mut Worker) -> Outcome {
     thread::release_all_robust_locks(worker);
-    ending(worker);
+    ending(worker, End::Exit);
     Outcome::Pass
 }
 
-/// What is said when the process ends.
-pub fn ending(worker: &mut Worker) {
-    if worker.config.stats {
-        stats::print(worker);
-    }
+/// What is said and written when the process ends.
+pub fn ending(worker: &mut Worker, end: End) {
+    finish::finish(worker, end);
 }

@@ -7,7 +7,8 @@ use crate::arch::Resume;
 use crate::arch::x86_64::cpu;
 use crate::arch::x86_64::frame::RED_ZONE;
 use crate::arch::x86_64::user_memory as user;
-use crate::kernel::{cpu_time, priority_inheritance, process, scheduling};
+use crate::kernel::{cpu_time, cpu_timers, priority_inheritance, process, scheduling};
+use crate::observe::{self, finish::End};
 use crate::raw;
 use crate::sched::task::{Extra, FIRST_TID, TaskId};
 use crate::sched::worker::Worker;
@@ -116,6 +117,10 @@ fn start(worker: &mut Worker, call: &Frame, request: &Request) -> Result<usize, 
         task.priority = inherited.scheduling.map_or(0, |(_, priority)| priority as u8);
         task.extra = Some(inherited);
     }
+    if worker.is_watched {
+        observe::made(worker, id);
+        worker.observer.blocking.arm();
+    }
     if worker.preemption.has_rules() {
         // With spawn rules a call begins when it is made (`time::TO_NEWEST`).
         worker.run_queue.push_front(&mut worker.tasks, id);
@@ -145,7 +150,7 @@ pub fn exit(worker: &mut Worker, call: &mut Frame) -> Outcome {
         worker.main_status = call.rdi as i32;
     }
     if worker.is_single() {
-        process::ending(worker);
+        process::ending(worker, End::Exit);
         let status = if worker.tasks[id].tid < FIRST_TID { call.rdi as i32 } else { worker.main_status };
         if worker.has_strangers() {
             // SAFETY: ends the kernel thread, on which nothing runs any more; the process goes on with the others.
@@ -154,10 +159,19 @@ pub fn exit(worker: &mut Worker, call: &mut Frame) -> Outcome {
         raw::exit_group(status);
     }
     release_robust_locks(worker, id);
+    if worker.tasks[id].may_owe_lock {
+        priority_inheritance::owner_ends(worker, id);
+    }
     for word in spawn::call::abandon(worker.tasks[id].fs_base) {
         if word != 0 {
             futex::wake_local(worker, word, i32::MAX, FUTEX_BITSET_MATCH_ANY);
         }
+    }
+    if worker.is_watched {
+        observe::ended(worker, id);
+    }
+    if cpu_timers::are_there(worker) {
+        cpu_timers::task_ends(worker, id);
     }
     let task = &mut worker.tasks[id];
     let clear_tid = task.clear_tid;

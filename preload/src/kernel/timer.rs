@@ -1,7 +1,7 @@
 //! timer_create(2) whose signals go to one thread (SIGEV_THREAD_ID, on which the C library's SIGEV_THREAD is built): the kernel
 //! does not know tasks, so it is asked to signal the worker, and the signal is handed on to the task.
 
-use super::{Outcome, cpu_time, error};
+use super::{Outcome, cpu_time, cpu_timers, error};
 use crate::arch::Frame;
 use crate::arch::x86_64::user_memory as user;
 use crate::kernel::signal::calls::catch;
@@ -12,7 +12,7 @@ use crate::sched::task::{FIRST_TID, TaskId};
 use crate::sched::worker::Worker;
 use alloc::vec::Vec;
 use linux_raw_sys::general::{
-    __kernel_itimerspec, CLOCK_THREAD_CPUTIME_ID, SI_TIMER, SIGEV_THREAD_ID, SIGPROF, SIGVTALRM, SIGXCPU,
+    __kernel_itimerspec, SI_TIMER, SIGEV_THREAD_ID, SIGPROF, SIGVTALRM, SIGXCPU, TIMER_ABSTIME,
 };
 use syscalls::{Errno, Sysno};
 
@@ -87,31 +87,42 @@ pub fn set_own(timer: i32, interval: u64) {
     unsafe { raw::call(Sysno::timer_settime as u32, [timer as usize, 0, &raw const time as usize, 0, 0, 0]) };
 }
 
+/// Lets a timer of grivet's own on a CPU clock send one signal, when that shows `time` ns.
+pub fn set_own_once(timer: i32, time: u64) {
+    let time = __kernel_itimerspec { it_interval: timespec(0), it_value: timespec(time) };
+    let arguments = [timer as usize, TIMER_ABSTIME as usize, &raw const time as usize, 0, 0, 0];
+    // SAFETY: the kernel reads the itimerspec.
+    unsafe { raw::call(Sysno::timer_settime as u32, arguments) };
+}
+
+/// The kernel has given the number of a timer that was deleted to another one, whose signals are for no task alone.
+pub fn is_another(worker: &mut Worker, timer: i32) {
+    worker.directed_timers.set(timer, None);
+    worker.cpu_timers.forget(timer);
+}
+
 /// timer_create(2). ENOMEM if the timer cannot be noted; EINVAL if there is no such thread.
 pub fn create(worker: &mut Worker, call: &mut Frame) -> Outcome {
-    let mut arguments = call.arguments();
-    let [_, event, id, ..] = arguments;
-    if cpu_time::task_of(worker, arguments[0] as i32).is_some() {
-        // The kernel knows no task's CPU time: the timer counts that of all of them.
-        arguments[0] = CLOCK_THREAD_CPUTIME_ID as usize;
-    }
-    let clock = arguments[0];
+    let [clock, event, id, ..] = call.arguments();
     // SAFETY: a sigevent is plain integers.
     let event = match if event == 0 { Ok(None) } else { unsafe { user::read::<SigEvent>(event) }.map(Some) } {
         Ok(event) => event,
         Err(errno) => return Outcome::Done(error(errno)),
     };
+    if let Some(of) = cpu_time::task_of(worker, clock as i32) {
+        return cpu_timers::create(worker, of, event, id);
+    }
     let tid = event.map(|event| event.thread as u32);
     let is_task = |tid| tid >= FIRST_TID || worker.tasks.by_tid(tid as i32).is_some();
     let is_for_task = event.is_some_and(|event| event.notify == SIGEV_THREAD_ID as i32) && tid.is_some_and(is_task);
     let Some(event) = event.filter(|_| is_for_task) else {
         // The kernel's id may have been a directed timer's before.
         // SAFETY: the program's own call.
-        let answer = unsafe { raw::call(Sysno::timer_create as u32, arguments) };
+        let answer = unsafe { raw::call(Sysno::timer_create as u32, call.arguments()) };
         if answer == 0
             && let Ok(timer) = user::load_u32(id)
         {
-            worker.directed_timers.set(timer as i32, None);
+            is_another(worker, timer as i32);
         }
         return Outcome::Done(answer);
     };
@@ -129,6 +140,7 @@ pub fn create(worker: &mut Worker, call: &mut Frame) -> Outcome {
     if answer == 0
         && let Ok(timer) = user::load_u32(id)
     {
+        worker.cpu_timers.forget(timer as i32);
         worker.directed_timers.set(timer as i32, tid);
     }
     Outcome::Done(answer)
@@ -137,18 +149,32 @@ pub fn create(worker: &mut Worker, call: &mut Frame) -> Outcome {
 /// timer_getoverrun(2) of a timer whose signals are for a task: they are counted here while they are pending.
 pub fn overrun(worker: &Worker, call: &Frame) -> Outcome {
     let timer = call.rdi as i32;
+    if let Some(overrun) = worker.cpu_timers.overrun(timer) {
+        return Outcome::Done(overrun as isize);
+    }
     match worker.directed_timers.directed.iter().find(|known| known.timer == timer) {
         Some(known) if known.overrun != 0 => Outcome::Done(known.overrun as isize),
         _ => Outcome::Pass,
     }
 }
 
+/// timer_delete(2). The number is the kernel's to free.
+pub fn delete(worker: &mut Worker, call: &Frame) -> Outcome {
+    if let Some(tid) = worker.cpu_timers.forget(call.rdi as i32)
+        && let Some(task) = worker.tasks.by_tid(tid)
+    {
+        cpu_timers::settle(worker, task);
+    }
+    Outcome::Pass
+}
+
 /// A signal is given to its task.
 pub fn delivered(worker: &mut Worker, info: &SigInfo) {
-    if info.si_code == SI_TIMER
-        && let Some(known) =
-            worker.directed_timers.directed.iter_mut().find(|known| known.timer == info.words[0] as i32)
-    {
+    if info.si_code != SI_TIMER {
+        return;
+    }
+    worker.cpu_timers.delivered(info);
+    if let Some(known) = worker.directed_timers.directed.iter_mut().find(|known| known.timer == info.words[0] as i32) {
         known.overrun = info.overrun();
     }
 }

@@ -98,7 +98,8 @@ impl Outlet {
         Outlet::NONE
     }
 
-    fn fd(self) -> i32 {
+    /// The descriptor to write to.
+    pub fn fd(self) -> i32 {
         if identity(self.copy) == Some(self.file) { self.copy } else { STDERR }
     }
 }

@@ -3,9 +3,10 @@
 
 use crate::arch::x86_64::gate::idle_call;
 use crate::kernel::{descriptors, io, pool, shared_futex, signal};
+use crate::observe::{self, deadlock};
 use crate::report::stuck;
 use crate::sched::clock::NS_PER_S;
-use crate::sched::worker::{Worker, coarse};
+use crate::sched::worker::{COARSE_SHIFT, Worker, coarse};
 use core::sync::atomic::Ordering;
 use linux_raw_sys::general::__kernel_timespec;
 use syscalls::Sysno;
@@ -36,6 +37,10 @@ impl Worker {
             self.expire_timers();
             return;
         }
+        if self.is_watched {
+            observe::idles(self);
+            self.observer.blocking.set_idle(true);
+        }
         let waits_for_files = self.waits_for_files();
         if waits_for_files {
             io::register_all(self);
@@ -43,8 +48,18 @@ impl Worker {
         if !self.descriptors.stand_ins.is_empty() {
             descriptors::close_stand_ins(self);
         }
+        if deadlock::has_news(self) {
+            match deadlock::due_in(self) {
+                0 => deadlock::look(self),
+                left => {
+                    let left = u64::from(left) << COARSE_SHIFT;
+                    timeout = Some(timeout.map_or(left, |ns| ns.min(left)));
+                }
+            }
+        }
         if !waits_for_files && self.shared_waiters.is_empty() {
-            let stuck = timeout.is_none() && !self.said_stuck && stuck::is_stuck(self);
+            let is_quiet = timeout.is_none() && !self.said_stuck && !self.observer.deadlocks.has_reported();
+            let stuck = is_quiet && stuck::is_stuck(self);
             if stuck {
                 timeout = Some(STUCK_AFTER);
             }
@@ -65,6 +80,9 @@ impl Worker {
             self.wait_for_files(timeout);
         }
         self.coarse_time = coarse(self.clock.now());
+        if self.is_watched {
+            self.observer.blocking.set_idle(false);
+        }
         if !self.timers.is_empty() {
             self.expire_timers();
         }

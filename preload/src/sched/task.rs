@@ -99,6 +99,8 @@ pub struct Task {
     pub priority: u8,
     /// That is more than its own: it has a lock that one of higher priority waits for.
     pub is_lent: bool,
+    /// Others have waited for a priority-inheritance lock of its, and may still do so when it ends.
+    pub may_owe_lock: bool,
 
     /// Next in the run queue, or next in the list of free records.
     pub next: TaskId,
@@ -166,6 +168,8 @@ pub struct Extra {
     pub timer_slack: Option<u64>,
     /// CPU time it has had, ns (`kernel::cpu_time`).
     pub cpu_time: u64,
+    /// The CPU time at which the first of the timers on its CPU clock expires, ns; 0 if none does (`kernel::cpu_timers`).
+    pub cpu_deadline: u64,
 }
 
 impl Task {
@@ -264,6 +268,7 @@ impl Tasks {
             is_shared_wait: false,
             priority: 0,
             is_lent: false,
+            may_owe_lock: false,
             next: NONE,
             ring_next: NONE,
             ring_previous: NONE,
@@ -331,6 +336,12 @@ impl Tasks {
         (self.used > 0 && self.is_task(0) && self[0].tid == tid as u32)
             .then_some(0)
             .or_else(|| self.odd_one(tid as u32))
+    }
+
+    /// Whether `tid` was a task's that has ended.
+    pub fn had_tid(&self, tid: u32) -> bool {
+        let place = tid.wrapping_sub(FIRST_TID).wrapping_sub(self.offset);
+        tid >= FIRST_TID && place < self.used && !self.is_task(place) && self[place].tid == tid
     }
 
     /// After a fork from a thread, the task that carries the process's id is not number 0.

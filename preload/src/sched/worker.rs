@@ -15,6 +15,7 @@ use crate::kernel::proc_files::ProcFiles;
 use crate::kernel::signal::Signals;
 use crate::kernel::signal::descriptor::SignalFiles;
 use crate::kernel::watched::Watchdog;
+use crate::observe::{self, Observer, deadlock};
 use crate::report::stats::Stats;
 use crate::sched::arena::StackArena;
 use crate::sched::clock::Clock;
@@ -51,6 +52,8 @@ pub struct Worker {
     until_look: u32,
     /// CLOCK_MONOTONIC in units of 2^20 ns, as of the last look around: when tasks began to wait (`Task::since`).
     pub coarse_time: u32,
+    /// Someone wants to know of each change of a task's state: `observe`, or the CPU clocks of tasks.
+    pub is_watched: bool,
     pub tasks: Tasks,
     pub run_queue: RunQueue,
     pub parking: Parking,
@@ -61,6 +64,7 @@ pub struct Worker {
     pub cpu_time: CpuTime,
     pub cpu: Cpu,
     pub stats: Stats,
+    pub observer: Observer,
     pub signals: Signals,
     pub signal_files: SignalFiles,
     pub program_rings: ProgramRings,
@@ -78,6 +82,7 @@ pub struct Worker {
     /// its own.
     pub unfit_for_fast_futex: u64,
     pub directed_timers: crate::kernel::timer::Timers,
+    pub cpu_timers: crate::kernel::cpu_timers::CpuTimers,
     pub config: Config,
     pub preemption: crate::kernel::preempt::Preemption,
     /// The name that threads without one of their own have.
@@ -112,6 +117,7 @@ pub static WORKER: WorkerCell = WorkerCell(UnsafeCell::new(Worker {
     loaded_float: FloatControl::NONE,
     until_look: SWITCHES_BETWEEN_LOOKS,
     coarse_time: 0,
+    is_watched: false,
     tasks: Tasks::new(),
     run_queue: RunQueue::new(),
     parking: Parking::new(),
@@ -122,6 +128,7 @@ pub static WORKER: WorkerCell = WorkerCell(UnsafeCell::new(Worker {
     cpu_time: CpuTime::new(),
     cpu: Cpu::NONE,
     stats: Stats::new(),
+    observer: Observer::new(),
     signals: Signals::new(),
     signal_files: SignalFiles::new(),
     program_rings: ProgramRings::new(),
@@ -136,6 +143,7 @@ pub static WORKER: WorkerCell = WorkerCell(UnsafeCell::new(Worker {
     proc_files: ProcFiles::new(),
     unfit_for_fast_futex: 3,
     directed_timers: crate::kernel::timer::Timers::new(),
+    cpu_timers: crate::kernel::cpu_timers::CpuTimers::new(),
     config: Config::DEFAULT,
     preemption: crate::kernel::preempt::Preemption::new(),
     name: [0; 16],
@@ -147,9 +155,12 @@ pub static WORKER: WorkerCell = WorkerCell(UnsafeCell::new(Worker {
     said_stuck: false,
 }));
 
+/// The unit of `Worker::coarse_time` is so many bits of a nanosecond: about a millisecond.
+pub const COARSE_SHIFT: u32 = 20;
+
 /// `ns` in the unit of `Worker::coarse_time`; it wraps around after 52 days.
 pub fn coarse(ns: u64) -> u32 {
-    (ns >> 20) as u32
+    (ns >> COARSE_SHIFT) as u32
 }
 
 impl WorkerCell {
@@ -213,6 +224,9 @@ impl Worker {
         task.state = State::Parked;
         task.wait = wait;
         task.since = self.coarse_time;
+        if self.is_watched {
+            observe::parked(self, current);
+        }
     }
 
     /// The gate frame of a parked task.
@@ -236,12 +250,18 @@ impl Worker {
         let task = &mut self.tasks[id];
         task.wait = Wait::Nothing;
         task.since = self.coarse_time;
+        if self.is_watched {
+            observe::ready(self, id);
+        }
         self.run_queue.push(&mut self.tasks, id);
     }
 
     /// Lets the current task, suspended already, go to the end of the run queue.
     pub fn yield_current(&mut self) {
         let current = self.current;
+        if self.is_watched {
+            observe::ready(self, current);
+        }
         self.run_queue.push(&mut self.tasks, current);
     }
 
@@ -309,6 +329,7 @@ impl Worker {
     pub fn look_around(&mut self) {
         self.until_look = SWITCHES_BETWEEN_LOOKS;
         self.coarse_time = coarse(self.clock.now());
+        self.observer.by_nobody = true;
         if !self.timers.is_empty() {
             self.expire_timers();
         }
@@ -319,13 +340,30 @@ impl Worker {
         if !self.shared_waiters.is_empty() {
             crate::kernel::shared_futex::check(self);
         }
+        self.observer.by_nobody = false;
+        if deadlock::due_in(self) == 0 && deadlock::has_news(self) {
+            deadlock::look(self);
+        }
+    }
+
+    #[cold]
+    fn watch_switch(&mut self, id: TaskId) {
+        if self.cpu_time.is_on {
+            kernel::cpu_time::charge_at_switch(self, id);
+        }
+        if self.observer.is_on() {
+            observe::runs(self, id);
+        }
+        if self.observer.blocking.is_on() {
+            self.observer.blocking.switched(self.clock.now());
+        }
     }
 
     #[inline(always)]
     fn switch_to(&mut self, id: TaskId) -> Resume {
         self.stats.switches += 1;
-        if self.cpu_time.is_on {
-            kernel::cpu_time::charge(self);
+        if self.is_watched {
+            self.watch_switch(id);
         }
         let task = &mut self.tasks[id];
         task.state = State::Running;
@@ -396,6 +434,7 @@ impl Worker {
         }
         self.preemption.rest();
         self.watchdog.rest();
+        self.observer.blocking.rest();
         true
     }
 

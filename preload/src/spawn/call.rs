@@ -9,6 +9,7 @@ use super::progress;
 use super::rules::{Kind, Rule};
 use crate::arch::x86_64::user_memory as user;
 use crate::kernel::time;
+use crate::observe;
 use crate::report::say;
 use crate::sched::worker::WORKER;
 use crate::symbols::{self, ThreadAttributes};
@@ -204,6 +205,8 @@ fn spawn(registers: &Registers, rule: &'static Rule, stack: usize, base: u64, in
     parent.running.fetch_add(1, Ordering::Relaxed);
     ALL.running.fetch_add(1, Ordering::Relaxed);
     let call = Box::into_raw(call);
+    // SAFETY: the program runs, so nothing of grivet's holds a reference to the worker.
+    observe::spawns(unsafe { &mut *WORKER.get() }, &rule.name);
     let error = make_thread(call.cast());
     if error == 0 {
         progress::changed(ALL.running.load(Ordering::Relaxed), 0);

@@ -1,58 +1,21 @@
 //! The files of the loaded objects, mapped for reading while the symbols of rules are looked up: the names of static functions are
 //! in the files only, not in memory. Separate debug files are found where gdb finds them.
 
+use crate::mapped_file::MappedFile;
 use crate::raw;
 use crate::rewrite::Loaded;
 use alloc::string::String;
 use alloc::vec::Vec;
 use grivet_symbols::{ObjectFile, debug_file_names, debug_matches};
-use linux_raw_sys::general::{AT_FDCWD, MAP_PRIVATE, O_CLOEXEC, O_RDONLY, PROT_READ};
+use linux_raw_sys::general::AT_FDCWD;
 use syscalls::Sysno;
-
-/// A file mapped for reading.
-struct Mapping {
-    start: usize,
-    length: usize,
-}
-
-impl Mapping {
-    /// Maps the file at `path`. None if it cannot be read.
-    fn open(path: &[u8]) -> Option<Mapping> {
-        let mut terminated: Vec<u8> = path.to_vec();
-        terminated.push(0);
-        let flags = (O_RDONLY | O_CLOEXEC) as usize;
-        // SAFETY: the path is a C string; fstat writes 144 bytes; the mapping is new.
-        unsafe {
-            let arguments = [AT_FDCWD as isize as usize, terminated.as_ptr() as usize, flags, 0, 0, 0];
-            let fd = raw::check(raw::call(Sysno::openat as u32, arguments)).ok()?;
-            let mut stat = [0u64; 18];
-            let known = raw::call(Sysno::fstat as u32, [fd, stat.as_mut_ptr() as usize, 0, 0, 0, 0]);
-            let length = stat[6] as usize;
-            let mapped = (known == 0 && length > 0).then(|| raw::mmap(0, length, PROT_READ, MAP_PRIVATE, fd as i32, 0));
-            raw::call(Sysno::close as u32, [fd, 0, 0, 0, 0, 0]);
-            mapped?.ok().map(|start| Mapping { start, length })
-        }
-    }
-
-    fn bytes(&self) -> &[u8] {
-        // SAFETY: mapped readable until this value is dropped. A file that shrinks meanwhile is not grivet's to prevent.
-        unsafe { core::slice::from_raw_parts(self.start as *const u8, self.length) }
-    }
-}
-
-impl Drop for Mapping {
-    fn drop(&mut self) {
-        // SAFETY: the bytes are borrowed from this value only.
-        let _ = unsafe { raw::munmap(self.start, self.length) };
-    }
-}
 
 /// One loaded object's file.
 pub struct File {
     pub loaded: Loaded,
     name: String,
-    file: Mapping,
-    debug: Option<Mapping>,
+    file: MappedFile,
+    debug: Option<MappedFile>,
     is_program: bool,
 }
 
@@ -62,19 +25,14 @@ impl File {
         // Neither grivet itself nor the vDSO has functions that rules mean.
         loaded.object()?;
         let path = if is_program { program_path() } else { loaded.name.to_vec() };
-        let file = Mapping::open(if is_program { b"/proc/self/exe" } else { &path })?;
-        let debug = debug_file(file.bytes(), &path);
+        let file = MappedFile::open(if is_program { b"/proc/self/exe" } else { &path })?;
+        let debug = debug_file(&file, &path);
         Some(File { loaded, name: String::from_utf8(path).ok()?, file, debug, is_program })
     }
 
     /// As the symbol search takes it.
     pub fn as_object(&self) -> ObjectFile<'_> {
-        ObjectFile {
-            name: &self.name,
-            bytes: self.file.bytes(),
-            debug: self.debug.as_ref().map(Mapping::bytes),
-            is_program: self.is_program,
-        }
+        ObjectFile { name: &self.name, bytes: &self.file, debug: self.debug.as_deref(), is_program: self.is_program }
     }
 }
 
@@ -91,7 +49,7 @@ fn program_path() -> Vec<u8> {
 
 /// The separate debug file of an object: by build-id below /usr/lib/debug, by name beside the object, in `.debug`, and below
 /// /usr/lib/debug.
-fn debug_file(object: &[u8], path: &[u8]) -> Option<Mapping> {
+fn debug_file(object: &[u8], path: &[u8]) -> Option<MappedFile> {
     const ROOT: &[u8] = b"/usr/lib/debug/";
     let names = debug_file_names(object);
     let directory = &path[..path.iter().rposition(|&byte| byte == b'/').map_or(0, |slash| slash + 1)];
@@ -105,5 +63,5 @@ fn debug_file(object: &[u8], path: &[u8]) -> Option<Mapping> {
         places.push([directory, b".debug/", link].concat());
         places.push([ROOT, directory.strip_prefix(b"/").unwrap_or(directory), link].concat());
     }
-    places.iter().filter_map(|place| Mapping::open(place)).find(|file| debug_matches(object, file.bytes()))
+    places.iter().filter_map(|place| MappedFile::open(place)).find(|file| debug_matches(object, file))
 }

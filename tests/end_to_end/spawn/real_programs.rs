@@ -1,7 +1,7 @@
 //! Programs that other people wrote, sequential and unaware of grivet, as Debian ships them: spawn rules make their waits
 //! overlap. docs/cookbook.md tells how their functions were found.
 
-use grivet_tests::{End, Program, Run, target_directory};
+use grivet_tests::{End, Program, Run, scratch};
 use std::io::{BufRead, BufReader, ErrorKind, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::path::PathBuf;
@@ -99,13 +99,6 @@ fn finger_asks_many_users_at_once() {
     };
     assert_eq!(answers(&native).len(), ITEMS);
     assert_eq!(answers(&native), answers(&green));
-}
-
-/// An empty directory of this test's own.
-fn scratch(name: &str) -> PathBuf {
-    let directory = target_directory().join("tests-scratch").join(format!("{name}-{}", std::process::id()));
-    std::fs::create_dir_all(&directory).expect("a scratch directory");
-    directory
 }
 
 #[test]

@@ -36,6 +36,7 @@
 //! gives it, and all its calls go to the kernel.
 
 use super::frame::{Frame, RED_ZONE};
+use crate::raw;
 use crate::sched::task::Task;
 use crate::sched::worker::Worker;
 use core::mem::{offset_of, size_of};
@@ -367,6 +368,7 @@ pub fn kernel_thread() -> i32 {
 /// # Safety
 /// As for the system call `number`.
 pub unsafe fn idle_call(number: u32, arguments: [usize; 6], attention: *const u32) -> isize {
+    raw::count();
     // SAFETY: the caller vouches for the call; the assembly keeps the C calling convention and reads the array first.
     unsafe { grivet_idle_call(number, &raw const arguments, attention) }
 }

@@ -28,6 +28,7 @@ use super::{Outcome, error};
 use crate::arch::Frame;
 use crate::kernel::pool::{self, Job};
 use crate::kernel::signal::set_mask;
+use crate::observe;
 use crate::raw;
 use crate::sched::descriptors::{Direction, Kind, NO_PEER, place_of};
 use crate::sched::task::{State, TaskId, Wait};
@@ -168,6 +169,9 @@ fn park(worker: &mut Worker, frame: &mut Frame) {
 
 fn queue_up(worker: &mut Worker, id: TaskId, fd: i32, direction: Direction, at_front: bool) {
     worker.descriptors.enter(&mut worker.tasks, id, fd, direction, at_front);
+    if worker.is_watched {
+        observe::waits_for_file(worker, id, fd, direction);
+    }
     let Some(entry) = worker.descriptors.get(fd) else { return };
     if entry.watched & direction.bit() == 0 || entry.assumed & direction.bit() != 0 {
         if worker.descriptors.is_private_pair(fd) {
@@ -181,6 +185,9 @@ fn queue_up(worker: &mut Worker, id: TaskId, fd: i32, direction: Direction, at_f
 /// Lets a parked task of this family, which stands in no queue any more, make another attempt when its turn comes.
 fn make_retry(worker: &mut Worker, id: TaskId) {
     worker.tasks[id].retries = true;
+    if worker.is_watched {
+        observe::ready(worker, id);
+    }
     worker.run_queue.push(&mut worker.tasks, id);
 }
 

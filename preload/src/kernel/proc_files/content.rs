@@ -1,6 +1,7 @@
 //! What the files of `/proc/self/task/TID` say of a task: the kernel's own text about the worker's thread, with the values
 //! that the task has put in their places (proc_pid_stat(5), proc_pid_status(5)).
 
+use super::threads;
 use crate::kernel::{cpu_time, signal};
 use crate::raw;
 use crate::sched::task::{FIRST_TID, State, TaskId};
@@ -132,9 +133,10 @@ pub fn stat(worker: &mut Worker, task: Option<TaskId>, is_whole: bool) -> Option
     for (index, value) in rest.split(|&byte| byte == b' ').filter(|value| !value.is_empty()).enumerate() {
         let _ = match (index + FIRST_AFTER_NAME, task) {
             (3, Some(id)) => write!(text, " {}", letter(worker, id)),
-            (14, Some(id)) if !is_whole => write!(text, " {}", cpu_time::known(worker, id) / TICK),
+            (14, Some(id)) if !is_whole => write!(text, " {}", cpu_time::known(&worker.tasks, id) / TICK),
             (15, Some(_)) if !is_whole => write!(text, " 0"),
-            (20, _) => write!(text, " {}", worker.tasks.live),
+            (3, None) => write!(text, " Z"),
+            (20, _) => write!(text, " {}", threads(worker)),
             _ => {
                 text.add(b" ");
                 text.add(value);
@@ -152,9 +154,9 @@ pub fn status(worker: &mut Worker, task: Option<TaskId>, is_whole: bool) -> Opti
     let mut text = Text(Vec::new());
     for line in kernel.split_inclusive(|&byte| byte == b'\n') {
         let end = line.iter().position(|&byte| byte == b':').unwrap_or(line.len());
-        let (key, live) = (&line[..end], worker.tasks.live);
+        let key = &line[..end];
         let _ = match (key, task) {
-            (b"Threads", _) => writeln!(text, "Threads:\t{live}"),
+            (b"Threads", _) => writeln!(text, "Threads:\t{}", threads(worker)),
             (b"Name", _) => {
                 match own_name(worker, task) {
                     Some(name) => {
@@ -167,6 +169,7 @@ pub fn status(worker: &mut Worker, task: Option<TaskId>, is_whole: bool) -> Opti
                 Ok(())
             }
             (b"State", Some(id)) if worker.tasks[id].state == State::Parked => writeln!(text, "State:\tS (sleeping)"),
+            (b"State", None) => writeln!(text, "State:\tZ (zombie)"),
             (b"State", Some(_)) => writeln!(text, "State:\tR (running)"),
             (b"Pid", Some(id)) => writeln!(text, "Pid:\t{}", worker.tasks[id].tid),
             (b"NSpid", Some(id)) => writeln!(text, "NSpid:\t{}", worker.tasks[id].tid),

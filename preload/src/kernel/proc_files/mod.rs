@@ -57,8 +57,25 @@ enum Place<'a> {
     List,
     /// In the directory of a task: the rest of the path, or nothing for the directory itself.
     Task(TaskId, &'a [u8]),
+    /// The same of the first thread, which has ended before the others: as natively it is there until the process ends.
+    EndedMain(&'a [u8]),
     /// `/proc/self/stat` and `status`, which tell how many threads there are, and what the first one does.
     Process(&'a [u8]),
+}
+
+/// Whether the process goes on without its first thread.
+fn has_main_ended(worker: &Worker) -> bool {
+    worker.tasks.by_tid(worker.pid).is_none()
+}
+
+/// Whether the process has its first thread only: then the kernel says it all.
+fn is_main_alone(worker: &Worker) -> bool {
+    worker.is_single() && !has_main_ended(worker)
+}
+
+/// How many threads there are, the first one among them though it may have ended.
+fn threads(worker: &Worker) -> u32 {
+    worker.tasks.live + u32::from(has_main_ended(worker))
 }
 
 fn number(digits: &[u8]) -> Option<i32> {
@@ -98,7 +115,7 @@ fn find<'a>(worker: &Worker, directory: i32, path: &'a [u8]) -> Option<Place<'a>
     }
     match split(rest) {
         (b"task", rest) => in_list(worker, rest),
-        (b"stat" | b"status", b"") if !worker.is_single() => Some(Place::Process(rest)),
+        (b"stat" | b"status", b"") if !is_main_alone(worker) => Some(Place::Process(rest)),
         _ => None,
     }
 }
@@ -107,9 +124,12 @@ fn find<'a>(worker: &Worker, directory: i32, path: &'a [u8]) -> Option<Place<'a>
 fn in_list<'a>(worker: &Worker, path: &'a [u8]) -> Option<Place<'a>> {
     let (first, rest) = split(path);
     if first.is_empty() || first == b"." {
-        return (!worker.is_single()).then_some(Place::List);
+        return (!is_main_alone(worker)).then_some(Place::List);
     }
     let tid = number(first)?;
+    if tid == worker.pid && has_main_ended(worker) {
+        return Some(Place::EndedMain(rest));
+    }
     let id = worker.tasks.by_tid(tid)?;
     // What the kernel says of the first thread is right, but for what it does, and how many there are.
     let is_own = tid >= FIRST_TID as i32 || (!worker.is_single() && !matches!(rest, b"comm" | b"children"));
@@ -170,6 +190,9 @@ pub fn open(worker: &mut Worker, call: &mut Frame, number: Sysno) -> Outcome {
             b"children" => Some(Vec::new()),
             _ => return Outcome::Done(open_real(worker, rest, flags, mode)),
         },
+        Place::EndedMain(b"stat") => content::stat(worker, None, false),
+        Place::EndedMain(b"status") => content::status(worker, None, false),
+        Place::EndedMain(_) => return Outcome::Pass,
         Place::Process(b"stat") => content::stat(worker, worker.tasks.by_tid(worker.pid), true),
         Place::Process(_) => content::status(worker, worker.tasks.by_tid(worker.pid), true),
     };
@@ -251,7 +274,7 @@ pub fn look_at(worker: &mut Worker, call: &mut Frame, number: Sysno, has_directo
             let answer = unsafe { raw::call(number as u32, arguments) };
             // The links of the list tell how many threads there are: struct stat, third word.
             const LINKS: usize = 16;
-            let links = u64::from(worker.tasks.live) + 2;
+            let links = u64::from(threads(worker)) + 2;
             if answer == 0 && user::write(arguments[place + 1] + LINKS, &links).is_err() {
                 return Outcome::Done(error(Errno::EFAULT));
             }
@@ -272,6 +295,8 @@ pub fn list(worker: &mut Worker, call: &mut Frame) -> Outcome {
     const SEEK_CUR: usize = 1;
     /// The directory itself and its parent.
     const DOTS: usize = 2;
+    /// Where the tasks begin: before them stands a first thread that has ended.
+    const TASKS: usize = DOTS + 1;
     // SAFETY: takes plain numbers.
     let seek = |offset: usize, from: usize| unsafe { raw::call(Sysno::lseek as u32, [fd, offset, from, 0, 0, 0]) };
     let position = seek(0, SEEK_CUR);
@@ -279,7 +304,8 @@ pub fn list(worker: &mut Worker, call: &mut Frame) -> Outcome {
         return Outcome::Done(position);
     }
     // A thread's place is that of its record, which stays though others end.
-    let places = worker.tasks.iter().map(|id| (id as usize + DOTS, worker.tasks[id].tid));
+    let tasks = worker.tasks.iter().map(|id| (id as usize + TASKS, worker.tasks[id].tid));
+    let places = has_main_ended(worker).then_some((DOTS, worker.pid as u32)).into_iter().chain(tasks);
     let (mut used, mut next, mut is_over) = (0, position as usize, true);
     for (place, tid) in [(0, 0), (1, 0)].into_iter().chain(places).filter(|&(place, _)| place >= position as usize) {
         let (entry, length) = content::entry(place, tid);

@@ -9,6 +9,7 @@ use crate::arch::x86_64::frame::RED_ZONE;
 use crate::arch::x86_64::gate::{self, Place};
 use crate::arch::x86_64::user_memory;
 use crate::kernel::{cpu_time, pool, preempt, scheduling};
+use crate::observe::blocking;
 use crate::raw;
 use crate::report::{overflow, say};
 use crate::sched::task::{NONE, TaskId};
@@ -137,6 +138,11 @@ pub unsafe extern "C" fn arrive(signal: i32, info: *const SigInfo, context: *mut
     // SAFETY: shared fields only (own_text, stack bounds, atomics), which do not change after activation.
     let (inside, is_tick) = unsafe { (is_inside(&*worker, context), (*worker).preemption.is_tick(&info)) };
     let place = gate::place(context.registers.rip);
+    // SAFETY: atomics, and fields that do not change after activation.
+    if unsafe { (*worker).observer.blocking.is_tick(&info) } {
+        blocking_tick(worker, info, inside || place != Place::Elsewhere, context);
+        return;
+    }
     if is_fault && inside {
         // SAFETY: the process is about to die; nothing of the worker is used that could be half changed.
         internal_fault(unsafe { &*worker }, &info, context);
@@ -222,6 +228,29 @@ fn hand_to_worker(info: &SigInfo) {
     unsafe { raw::call(Sysno::rt_tgsigqueueinfo as u32, arguments) };
 }
 
+/// A tick of the timer that looks for tasks which keep others waiting.
+fn blocking_tick(worker: *mut Worker, info: SigInfo, inside: bool, context: &mut UContext) {
+    // SAFETY: the clock does not change after activation, and the detector's fields are atomic.
+    let (is_long, now) = unsafe {
+        let now = (*worker).clock.now();
+        ((*worker).observer.blocking.tick(now), now)
+    };
+    if inside {
+        if is_long {
+            // SAFETY: one atomic word.
+            unsafe { (*worker).want_attention() };
+        }
+        return;
+    }
+    // SAFETY: the program runs, so nothing of grivet's holds a reference to the worker.
+    let worker = unsafe { &mut *worker };
+    if !blocking::others_wait(worker) {
+        worker.observer.blocking.begin_anew(now);
+    } else if is_long {
+        put_aside(worker, info, Why::Blocking, context);
+    }
+}
+
 /// Whether grivet itself was interrupted: its code, or what it called on the worker's stack (the vDSO).
 fn is_inside(worker: &Worker, context: &UContext) -> bool {
     worker.signals.own_text.contains(&context.registers.rip)
@@ -253,17 +282,39 @@ fn aside(worker: &mut Worker, size: usize) -> Option<u64> {
     Some(room.as_ptr_range().end as u64)
 }
 
-/// The program's own code was interrupted: its registers are put aside, and the worker takes over.
+/// Why the program's own code does not go on at once.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Why {
+    Fault,
+    Signal,
+    /// Its slice is over.
+    Slice,
+    /// It has kept others waiting, which is to be reported.
+    Blocking,
+}
+
+/// The program's own code was interrupted.
 fn interrupt_program(worker: *mut Worker, info: SigInfo, is_fault: bool, is_tick: bool, context: &mut UContext) {
     // SAFETY: the program runs, so nothing of grivet's holds a reference to the worker.
     let worker = unsafe { &mut *worker };
-    if is_tick && (!slice_is_over(worker) || (worker.run_queue.is_empty() && !worker.has_something_to_look_for())) {
+    if is_tick && (!slice_is_over(worker) || !blocking::others_wait(worker)) {
         return;
     }
     let handler = worker.signals.actions[info.si_signo as usize].handler;
     if is_fault && info.si_signo as u32 == SIGSEGV && handler == SIG_DFL {
         overflow::report(worker, info.address(), context.registers.rsp);
     }
+    let why = match (is_fault, is_tick) {
+        (true, _) => Why::Fault,
+        (_, true) => Why::Slice,
+        _ => Why::Signal,
+    };
+    put_aside(worker, info, why, context);
+}
+
+/// The registers of the interrupted program are put aside, and the worker takes over.
+fn put_aside(worker: &mut Worker, info: SigInfo, why: Why, context: &mut UContext) {
+    let is_fault = why == Why::Fault;
     let action = &worker.signals.actions[info.si_signo as usize];
     let mut below = context.registers.rsp - RED_ZONE as u64;
     let kernel_frame = (&raw mut *context as usize) - size_of::<u64>();
@@ -280,10 +331,12 @@ fn interrupt_program(worker: *mut Worker, info: SigInfo, is_fault: bool, is_tick
     // SAFETY: the kernel's frame begins one word below its context; below the interrupted rsp the stack is free.
     match unsafe { frame::copy_below(kernel_frame, below) } {
         Ok(place) => {
-            if is_tick {
-                worker.preemption.set_slice_over();
-            } else {
-                note(info, is_fault);
+            match why {
+                Why::Slice => worker.preemption.set_slice_over(),
+                Why::Blocking => {}
+                Why::Signal | Why::Fault => {
+                    note(info, is_fault);
+                }
             }
             worker.want_attention();
             context.registers.go_to(gate::recheck_address(), place | 1);
@@ -294,7 +347,7 @@ fn interrupt_program(worker: *mut Worker, info: SigInfo, is_fault: bool, is_tick
             super::delivery::default_in_kernel(info.si_signo as u32);
             context.mask &= !bit(info.si_signo as u32);
         }
-        Err(_) if is_tick => {}
+        Err(_) if matches!(why, Why::Slice | Why::Blocking) => {}
         Err(_) => note_and_hold(&raw mut *worker, info, context),
     }
 }

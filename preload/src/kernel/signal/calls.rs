@@ -58,7 +58,7 @@ pub fn catch(signals: &mut Signals, signal: u32, flags: u64) {
 /// Nobody waits for `signal` any more: the kernel treats it by the program's action again.
 pub fn release(worker: &mut Worker, signal: u32) {
     let action = worker.signals.actions[signal as usize];
-    if !action.is_handled() && (ALWAYS_CAUGHT | worker.signals.masks.awaited()) & bit(signal) == 0 {
+    if !worker.signals.is_to_be_caught(signal) {
         set_plain(&mut worker.signals, signal, action);
     }
     super::sync_kernel_mask(worker);
@@ -102,7 +102,7 @@ pub fn adopt(worker: &mut Worker) {
     worker.tasks[current].mask = worker.signals.masks.insert(mask);
     for signal in 1..=SIGNALS as u32 {
         let action = worker.signals.actions[signal as usize];
-        if action.is_handled() || ALWAYS_CAUGHT & bit(signal) != 0 {
+        if worker.signals.is_to_be_caught(signal) {
             catch(&mut worker.signals, signal, action.flags);
         }
     }
@@ -139,7 +139,7 @@ pub fn rt_sigaction(worker: &mut Worker, call: &mut Frame) -> Outcome {
         new.flags &= KNOWN_FLAGS;
         new.mask &= !UNBLOCKABLE;
         worker.signals.actions[signal as usize] = new;
-        if new.is_handled() || (ALWAYS_CAUGHT | worker.signals.masks.awaited()) & bit(signal) != 0 {
+        if worker.signals.is_to_be_caught(signal) {
             catch(&mut worker.signals, signal, new.flags);
         } else {
             set_plain(&mut worker.signals, signal, new);
@@ -250,7 +250,12 @@ pub fn thread_kill(worker: &mut Worker, call: &mut Frame, number: Sysno) -> Outc
     if group.is_some_and(|group| group != worker.pid) {
         return Outcome::Pass;
     }
-    let Some(target) = worker.tasks.by_tid(tid) else { return Outcome::Pass };
+    let Some(target) = worker.tasks.by_tid(tid) else {
+        // The first thread is there when it has ended before the others, but takes no signals.
+        let is_ended_main = tid == worker.pid && (0..=SIGNALS as i32).contains(&signal);
+        let is_taken = is_ended_main && ![0, SIGKILL as i32, SIGSTOP as i32].contains(&signal);
+        return if is_taken { Outcome::Done(0) } else { Outcome::Pass };
+    };
     if !(0..=SIGNALS as i32).contains(&signal) {
         return Outcome::Done(error(Errno::EINVAL));
     }

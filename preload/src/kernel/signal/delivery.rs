@@ -3,12 +3,13 @@
 
 use super::descriptor;
 use super::frame::{self, SigContext, SigInfo, SignalFrame, StackT, UContext};
-use super::{Action, IGNORED_BY_DEFAULT, SIG_DFL, SIG_IGN, bit, mask_of, pending_for, set_mask};
+use super::{Action, IGNORED_BY_DEFAULT, SIG_DFL, SIG_IGN, STOPPED_BY_DEFAULT, bit, mask_of, pending_for, set_mask};
 use crate::arch::x86_64::cpu::FloatControl;
 use crate::arch::x86_64::frame::RED_ZONE;
 use crate::arch::x86_64::user_memory as user;
 use crate::arch::{Frame, Resume};
-use crate::kernel::{error, io, poll, pool, priority_inheritance, time, timer, withdraw};
+use crate::kernel::{error, io, poll, pool, priority_inheritance, process, time, timer, withdraw};
+use crate::observe::finish::End;
 use crate::raw;
 use crate::report::say;
 use crate::sched::task::{State, TaskId, Wait};
@@ -112,6 +113,7 @@ pub fn force(worker: &mut Worker, id: TaskId, info: SigInfo) {
     if !action.is_handled() || mask_of(worker, id) & bit(signal) != 0 {
         // Back to the faulting instruction, which the kernel then answers with death.
         name_spawned_call(worker, id, signal);
+        process::ending(worker, End::Signal(signal));
         default_in_kernel(signal);
         let mask = mask_of(worker, id);
         set_mask(worker, id, mask & !bit(signal));
@@ -140,7 +142,9 @@ fn default_action(worker: &mut Worker, signal: u32) {
         return;
     }
     name_spawned_call(worker, worker.current, signal);
-    crate::kernel::process::ending(worker);
+    if STOPPED_BY_DEFAULT & bit(signal) == 0 {
+        process::ending(worker, End::Signal(signal));
+    }
     default_in_kernel(signal);
     raw::set_signal_mask(!bit(signal));
     // SAFETY: sends this process a signal.

@@ -1,5 +1,7 @@
 //! siginfo_t: what a signal tells of itself.
 
+use linux_raw_sys::general::SI_TIMER;
+
 /// si_code of what tgkill(2) sends.
 pub const SI_TKILL: i32 = -6;
 
@@ -33,6 +35,14 @@ impl SigInfo {
     pub fn from_kernel(signal: u32) -> SigInfo {
         const SI_KERNEL: i32 = 0x80;
         SigInfo { si_signo: signal as i32, si_code: SI_KERNEL, ..SigInfo::NONE }
+    }
+
+    /// As a timer's signal is filled in.
+    pub fn from_timer(signal: i32, timer: i32, overrun: u64, value: u64) -> SigInfo {
+        let mut info = SigInfo { si_signo: signal, si_code: SI_TIMER, ..SigInfo::NONE };
+        info.words[0] = u64::from(timer as u32) | overrun.min(i32::MAX as u64) << 32;
+        info.words[1] = value;
+        info
     }
 
     /// Expirations of a timer that its signal stands for besides its own (`si_overrun`).

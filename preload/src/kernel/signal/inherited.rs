@@ -2,7 +2,7 @@
 //! though the kernel may have grivet's handler for them, and which are pending: the kernel gets both before execve(2), and
 //! gives them back if that fails. What is pending when grivet awakes is taken from it.
 
-use super::calls::{ALWAYS_CAUGHT, catch, set_plain};
+use super::calls::{catch, set_plain};
 use super::frame::SigInfo;
 use super::{Action, SIG_IGN, SIGNALS, bit, delivery, lend_mask, mask_of, sync_kernel_mask};
 use crate::arch::x86_64::gate;
@@ -79,7 +79,7 @@ pub fn forget_handlers(worker: &mut Worker) {
             *action = Action::default();
         }
         let action = *action;
-        if ALWAYS_CAUGHT & bit(signal) != 0 {
+        if worker.signals.is_to_be_caught(signal) {
             catch(&mut worker.signals, signal, action.flags);
         } else {
             set_plain(&mut worker.signals, signal, action);

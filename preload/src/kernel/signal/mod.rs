@@ -19,7 +19,8 @@ pub mod stack;
 use crate::arch::Resume;
 use crate::arch::x86_64::cpu::FloatControl;
 use crate::kernel::timer::NoTask;
-use crate::kernel::{child, preempt, scheduling, timer};
+use crate::kernel::{child, cpu_timers, preempt, scheduling, timer};
+use crate::observe::{blocking, itself};
 use crate::raw::{self, SignalSet};
 use crate::sched::task::{NONE, State, TaskId};
 use crate::sched::worker::Worker;
@@ -28,7 +29,8 @@ use core::ops::Range;
 use core::sync::atomic::Ordering;
 use frame::{SI_TKILL, SigInfo, SignalFrame, StackT};
 use linux_raw_sys::general::{
-    SI_TIMER, SIGBUS, SIGCHLD, SIGCONT, SIGFPE, SIGILL, SIGKILL, SIGSEGV, SIGSTOP, SIGSYS, SIGTRAP, SIGURG, SIGWINCH,
+    SI_TIMER, SIGBUS, SIGCHLD, SIGCONT, SIGFPE, SIGILL, SIGKILL, SIGSEGV, SIGSTOP, SIGSYS, SIGTRAP, SIGTSTP, SIGTTIN,
+    SIGTTOU, SIGURG, SIGWINCH,
 };
 use masks::Masks;
 
@@ -51,6 +53,8 @@ pub const fn bit(signal: u32) -> SignalSet {
 /// Signals that a fault of the running instruction raises.
 pub const FAULTS: SignalSet = bit(SIGSEGV) | bit(SIGBUS) | bit(SIGFPE) | bit(SIGILL) | bit(SIGTRAP) | bit(SIGSYS);
 const IGNORED_BY_DEFAULT: SignalSet = bit(SIGCHLD) | bit(SIGURG) | bit(SIGWINCH) | bit(SIGCONT);
+/// These stop a process; it may go on later.
+const STOPPED_BY_DEFAULT: SignalSet = bit(SIGSTOP) | bit(SIGTSTP) | bit(SIGTTIN) | bit(SIGTTOU);
 const UNBLOCKABLE: SignalSet = bit(SIGKILL) | bit(SIGSTOP);
 
 /// struct sigaction as rt_sigaction(2) takes it.
@@ -130,6 +134,10 @@ pub struct Signals {
     pub kernel_mask: SignalSet,
     /// Signals for which the kernel has grivet's handler.
     pub caught: SignalSet,
+    /// Grivet sees signals that end the process, to write what was recorded.
+    pub sees_ends: bool,
+    /// The signal that makes the process describe its threads; 0: none does.
+    pub dump: u32,
     /// This library's code.
     pub own_text: Range<u64>,
     /// The stack on which grivet's handler runs.
@@ -145,9 +153,25 @@ impl Signals {
             pending: Pending::new(),
             kernel_mask: 0,
             caught: 0,
+            sees_ends: false,
+            dump: 0,
             own_text: 0..0,
             handler_stack: StackT::NONE,
         }
+    }
+
+    /// Whether the kernel is to have grivet's handler for `signal`, whose action is known.
+    pub fn is_to_be_caught(&self, signal: u32) -> bool {
+        let action = &self.actions[signal as usize];
+        let harmless = IGNORED_BY_DEFAULT | STOPPED_BY_DEFAULT | UNBLOCKABLE;
+        let ends = if self.sees_ends { !harmless } else { 0 };
+        let by_default = if action.handler == SIG_DFL { ends | self.dump_bit() } else { 0 };
+        action.is_handled() || (calls::ALWAYS_CAUGHT | self.masks.awaited() | by_default) & bit(signal) != 0
+    }
+
+    /// The bit of the signal that asks for a description of the threads, unless the program uses it.
+    fn dump_bit(&self) -> SignalSet {
+        if self.dump != 0 && self.actions[self.dump as usize].handler == SIG_DFL { bit(self.dump) } else { 0 }
     }
 }
 
@@ -185,7 +209,8 @@ pub fn held_back(worker: &Worker, id: TaskId) -> SignalSet {
 }
 
 fn wanted_kernel_mask(worker: &Worker) -> SignalSet {
-    worker.signals.masks.intersection() & !worker.signals.masks.awaited() & !bit(preempt::SIGNAL)
+    let kept_open = worker.signals.masks.awaited() | bit(preempt::SIGNAL) | worker.signals.dump_bit();
+    worker.signals.masks.intersection() & !kept_open
 }
 
 /// Brings the kernel thread's mask up to date.
@@ -235,9 +260,15 @@ pub fn look_after(worker: &mut Worker) {
         if arrival.is_fault {
             let current = worker.current;
             delivery::force(worker, current, arrival.info);
+        } else if worker.signals.dump_bit() & bit(arrival.info.si_signo as u32) != 0 {
+            itself::dump(worker);
         } else {
             if arrival.info.si_signo as u32 == SIGCHLD && child::is_waited_for(worker) {
                 child::changed(worker);
+            }
+            if worker.cpu_timers.is_alarm(&arrival.info) {
+                cpu_timers::alarm_came(worker);
+                continue;
             }
             let target = match arrival.target {
                 NONE => target_of(worker, &arrival.info),
@@ -247,6 +278,9 @@ pub fn look_after(worker: &mut Worker) {
                 delivery::post(worker, arrival.info, target);
             }
         }
+    }
+    if worker.cpu_timers.is_due() {
+        cpu_timers::expire(worker);
     }
     if worker.signals.kernel_mask == SignalSet::MAX {
         // So many came that the handler had to hold the rest back.
@@ -278,6 +312,9 @@ pub fn attend(worker: &mut Worker, resume: Resume) -> Resume {
         worker.forget_float_control();
     }
     let resume = worker.tasks[current].resume;
+    if worker.observer.blocking.is_on() {
+        blocking::attend(worker);
+    }
     let ended_inside = arrival::slice_ended_inside(worker);
     let is_slice_over = (worker.preemption.take_slice_over() && resume.as_signal().is_some()) || ended_inside;
     if is_slice_over {

@@ -84,6 +84,11 @@ impl StackArena {
         self.unguarded
     }
 
+    /// Bytes of addresses that it has, and stacks that are in use or were lately, for statistics.
+    pub fn size(&self) -> (usize, usize) {
+        self.chunks.iter().fold((0, 0), |(bytes, stacks), chunk| (bytes + chunk.mapping_len, stacks + chunk.taken))
+    }
+
     /// Answers mmap(NULL, `len`, `prot`, MAP_PRIVATE|MAP_ANONYMOUS|MAP_STACK, −1, 0): zeroed memory. With PROT_NONE, glibc's
     /// choice, the guard is decided by the `protect` that follows, and until then the memory can in fact be touched.
     /// Errors: EINVAL for a length of zero; ENOMEM, or what else the kernel says to a mapping of one slot.
