@@ -11,7 +11,8 @@
 //! | `lookup`, `script`, `elf`, `secure` | PATH, `#!` lines, ELF files, secure execution |
 //! | `image`, `debug_file` | an ELF file's code, its separate debug file |
 //! | `needed`, `host`, `library` | a program's libraries, this host's limits, libgrivet.so itself |
-//! | `man` | the man pages |
+//! | `man`, `library_page` | the man pages |
+//! | `share` | man pages and completions as files, for an installation |
 //!
 //! The command has no Rust runtime start-up (`no_main`): that would ignore SIGPIPE and open /dev/null in place of closed standard
 //! files, and PROGRAM, which inherits both, would not run as it does natively.
@@ -26,6 +27,7 @@ mod elf;
 mod host;
 mod image;
 mod library;
+mod library_page;
 mod lookup;
 mod man;
 mod needed;
@@ -37,12 +39,13 @@ mod rules;
 mod run;
 mod script;
 mod secure;
+mod share;
 mod sites;
 mod spawn_report;
 mod status;
 
+use clap::Parser;
 use clap::error::ErrorKind;
-use clap::{CommandFactory, Parser};
 
 use options::{Command, Options};
 use status::{Refusal, Status};
@@ -70,14 +73,16 @@ fn execute(options: Options) -> Result<i32, Refusal> {
         Command::Run(options) => match run::run(&options)? {},
         Command::Check(options) => return Ok(check::check(&options)),
         Command::Man(options) => {
-            let page = man::page(options.subcommand.as_deref())?;
+            let page = match options.subcommand.as_deref() {
+                Some("libgrivet") => library_page::page().into_bytes(),
+                subcommand => man::page(subcommand)?,
+            };
             output::print(&String::from_utf8_lossy(&page));
         }
         Command::Completions(options) => {
-            let mut script = Vec::new();
-            clap_complete::generate(options.shell, &mut Options::command(), "grivet", &mut script);
-            output::print(&String::from_utf8_lossy(&script));
+            output::print(&String::from_utf8_lossy(&share::completions(options.shell)));
         }
+        Command::Share(options) => share::write(&options.folder)?,
     }
     Ok(0)
 }

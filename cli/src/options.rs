@@ -53,6 +53,10 @@ pub enum Command {
     /// Print a completion script
     #[command(hide = true)]
     Completions(CompletionsOptions),
+
+    /// Write man pages and completion scripts below a folder, for an installation
+    #[command(hide = true)]
+    Share(ShareOptions),
 }
 
 #[derive(Args, Debug)]
@@ -166,7 +170,7 @@ pub enum Listing {
 
 #[derive(Args, Debug)]
 pub struct ManOptions {
-    /// The subcommand whose page to print (default: grivet itself)
+    /// The subcommand whose page to print, or libgrivet (default: grivet itself)
     pub subcommand: Option<String>,
 }
 
@@ -174,6 +178,12 @@ pub struct ManOptions {
 pub struct CompletionsOptions {
     /// The shell to print completions for
     pub shell: clap_complete::Shell,
+}
+
+#[derive(Args, Debug)]
+pub struct ShareOptions {
+    /// As PREFIX/share; made if it is missing
+    pub folder: PathBuf,
 }
 
 /// Smallest and largest GRIVET_STACK, in bytes.
