@@ -14,7 +14,9 @@
 //! | `needed`, `host`, `library` | a program's libraries, this host's limits, libgrivet.so itself |
 //! | `target`, `remote`, `stopped` | a running process: what there is in it, how it is read, how it is stopped |
 //! | `dump`, `top` | `grivet dump` and `grivet top` |
-//! | `man` | the man pages |
+//! | `observe` | options of `run` about seeing what the threads do |
+//! | `man`, `library_page` | the man pages |
+//! | `share` | man pages and completions as files, for an installation |
 //!
 //! The command has no Rust runtime start-up (`no_main`): that would ignore SIGPIPE and open /dev/null in place of closed standard
 //! files, and PROGRAM, which inherits both, would not run as it does natively.
@@ -30,6 +32,7 @@ mod elf;
 mod host;
 mod image;
 mod library;
+mod library_page;
 mod lookup;
 mod man;
 mod needed;
@@ -42,6 +45,7 @@ mod rules;
 mod run;
 mod script;
 mod secure;
+mod share;
 mod sites;
 mod spawn_report;
 mod status;
@@ -49,8 +53,8 @@ mod stopped;
 mod target;
 mod top;
 
+use clap::Parser;
 use clap::error::ErrorKind;
-use clap::{CommandFactory, Parser};
 
 use options::{Command, Options};
 use status::{Refusal, Status};
@@ -80,14 +84,16 @@ fn execute(options: Options) -> Result<i32, Refusal> {
         Command::Dump(options) => dump::dump(&options)?,
         Command::Top(options) => top::top(&options)?,
         Command::Man(options) => {
-            let page = man::page(options.subcommand.as_deref())?;
+            let page = match options.subcommand.as_deref() {
+                Some("libgrivet") => library_page::page().into_bytes(),
+                subcommand => man::page(subcommand)?,
+            };
             output::print(&String::from_utf8_lossy(&page));
         }
         Command::Completions(options) => {
-            let mut script = Vec::new();
-            clap_complete::generate(options.shell, &mut Options::command(), "grivet", &mut script);
-            output::print(&String::from_utf8_lossy(&script));
+            output::print(&String::from_utf8_lossy(&share::completions(options.shell)));
         }
+        Command::Share(options) => share::write(&options.folder)?,
     }
     Ok(0)
 }

@@ -10,7 +10,7 @@ use crate::options::Options;
 use crate::status::{CHECK_MEANINGS, LOOK_MEANINGS, MEANINGS, Refusal, Status};
 
 /// The environment variables that are not options of `run`, or that users set without `grivet run`.
-const VARIABLES: [(&str, &str); 18] = [
+pub const VARIABLES: [(&str, &str); 18] = [
     ("GRIVET", "on (the default) or off: whether threads become coroutines."),
     ("GRIVET_STACK", "Default stack size of new threads (--stack)."),
     (
@@ -37,6 +37,10 @@ const VARIABLES: [(&str, &str); 18] = [
     ("LD_PRELOAD", "Libraries to load first; grivet run puts libgrivet.so before those already set."),
 ];
 
+/// What the pages' last lines say where a date could be, and of which version they are.
+pub const NO_DATE: &str = " ";
+pub const SOURCE: &str = concat!("grivet ", env!("CARGO_PKG_VERSION"));
+
 /// The man page of `grivet`, or of one of its subcommands, in roff.
 pub fn page(subcommand: Option<&str>) -> Result<Vec<u8>, Refusal> {
     let mut root = Options::command();
@@ -54,8 +58,10 @@ pub fn page(subcommand: Option<&str>) -> Result<Vec<u8>, Refusal> {
                 )
             })?,
     };
+    let related = related(&command);
     let mut page = Vec::new();
     render(command, &mut page)
+        .and_then(|()| related.to_writer(&mut page))
         .map_err(|error| Refusal::new(Status::Usage, format!("man: cannot be rendered ({error})")))?;
     Ok(page)
 }
@@ -65,7 +71,8 @@ fn render(command: Command, page: &mut Vec<u8>) -> io::Result<()> {
     let has_subcommands = command.get_subcommands().any(|command| !command.is_hide_set());
     let name = command.get_name().to_owned();
     let is_about = |subcommand: &str| has_subcommands || name == subcommand;
-    let man = Man::new(command).title(title.to_uppercase()).manual("grivet manual");
+    // Without a date the other two would move into its place.
+    let man = Man::new(command).title(title.to_uppercase()).date(NO_DATE).source(SOURCE).manual("grivet manual");
     man.render_title(page)?;
     man.render_name_section(page)?;
     man.render_synopsis_section(page)?;
@@ -96,7 +103,21 @@ fn render(command: Command, page: &mut Vec<u8>) -> io::Result<()> {
     roff.to_writer(page)
 }
 
-fn entries<const COUNT: usize>(roff: &mut Roff, entries: [(String, &str); COUNT]) {
+/// The pages that lead on from that of `command`.
+fn related(command: &Command) -> Roff {
+    let subcommands = command.get_subcommands().filter(|command| !command.is_hide_set());
+    let mut names: Vec<_> = subcommands.map(|command| (format!("grivet-{}", command.get_name()), "(1), ")).collect();
+    if names.is_empty() {
+        names.push(("grivet".to_owned(), "(1), "));
+    }
+    names.push(("libgrivet".to_owned(), "(7)"));
+    let mut roff = Roff::new();
+    roff.control("SH", ["SEE ALSO"]);
+    roff.text(names.into_iter().flat_map(|(name, section)| [bold(name), roman(section)]).collect::<Vec<_>>());
+    roff
+}
+
+pub fn entries<const COUNT: usize>(roff: &mut Roff, entries: [(String, &str); COUNT]) {
     for (name, meaning) in entries {
         roff.control("TP", []);
         roff.text([bold(name)]);

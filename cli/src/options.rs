@@ -69,6 +69,10 @@ pub enum Command {
     /// Print a completion script
     #[command(hide = true)]
     Completions(CompletionsOptions),
+
+    /// Write man pages and completion scripts below a folder, for an installation
+    #[command(hide = true)]
+    Share(ShareOptions),
 }
 
 #[derive(Args, Debug)]
@@ -216,7 +220,7 @@ pub struct TopOptions {
 
 #[derive(Args, Debug)]
 pub struct ManOptions {
-    /// The subcommand whose page to print (default: grivet itself)
+    /// The subcommand whose page to print, or libgrivet (default: grivet itself)
     pub subcommand: Option<String>,
 }
 
@@ -224,6 +228,12 @@ pub struct ManOptions {
 pub struct CompletionsOptions {
     /// The shell to print completions for
     pub shell: clap_complete::Shell,
+}
+
+#[derive(Args, Debug)]
+pub struct ShareOptions {
+    /// As PREFIX/share; made if it is missing
+    pub folder: PathBuf,
 }
 
 /// Smallest and largest GRIVET_STACK, in bytes.
