@@ -8,6 +8,7 @@
 
 extern crate alloc;
 
+mod clock;
 pub mod event;
 mod html;
 mod json;

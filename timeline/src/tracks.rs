@@ -2,9 +2,10 @@
 //! before anything is written: a name may come after what is to be named.
 
 use crate::Failed;
+use crate::clock::Clock;
 use crate::event::Recording;
 use crate::state::{PerState, State};
-use crate::walk::{Beginning, Clock, Slice, Visitor, walk};
+use crate::walk::{Beginning, Slice, Visitor, walk};
 use crate::words::Short;
 use alloc::vec::Vec;
 

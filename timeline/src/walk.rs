@@ -10,6 +10,7 @@
 //! made to fit, and nothing is taken for an index.
 
 use crate::Failed;
+use crate::clock::Clock;
 use crate::event::{Event, Kind, Recording};
 use crate::state::{PerState, State, What};
 use alloc::vec::Vec;
@@ -71,40 +72,6 @@ pub trait Visitor {
 
     /// How many threads are in which state from now on.
     fn counts(&mut self, _at: u64, _counts: &PerState) {}
-}
-
-/// Ticks of the recorder's clock as nanoseconds since the beginning of what is shown.
-pub struct Clock {
-    origin: u64,
-    ticks_per_ms: u64,
-}
-
-impl Clock {
-    pub fn of(recording: &Recording) -> Clock {
-        // If events are missing, what is shown begins with the first that is not.
-        let first = recording.events.iter().find_map(|half| half.first()).map(|event| event.time);
-        let origin = match first {
-            Some(first) if recording.dropped > 0 => first,
-            Some(first) => recording.began.min(first),
-            None => recording.began,
-        };
-        Clock { origin, ticks_per_ms: recording.ticks_per_ms.max(1) }
-    }
-
-    pub fn nanoseconds(&self, time: u64) -> u64 {
-        self.span(time.saturating_sub(self.origin))
-    }
-
-    /// How long after the recording began what is shown begins.
-    pub fn late(&self, recording: &Recording) -> u64 {
-        self.span(self.origin.saturating_sub(recording.began))
-    }
-
-    fn span(&self, ticks: u64) -> u64 {
-        let rest = (ticks % self.ticks_per_ms).saturating_mul(1_000_000) / self.ticks_per_ms;
-        let nanoseconds = (ticks / self.ticks_per_ms).saturating_mul(1_000_000).saturating_add(rest);
-        nanoseconds.min(u64::MAX / 4) // a century: whoever adds to it or scales it need not think of overflow
-    }
 }
 
 /// Walks through the recording. The result is when it ended.
