@@ -1,4 +1,5 @@
-//! The `grivet` command: runs programs with libgrivet.so loaded, and says beforehand what that will do.
+//! The `grivet` command: runs programs with libgrivet.so loaded, says beforehand what that will do, and shows what
+//! their threads do meanwhile.
 //!
 //! | file | answers for |
 //! |---|---|
@@ -11,6 +12,8 @@
 //! | `lookup`, `script`, `elf`, `secure` | PATH, `#!` lines, ELF files, secure execution |
 //! | `image`, `debug_file` | an ELF file's code, its separate debug file |
 //! | `needed`, `host`, `library` | a program's libraries, this host's limits, libgrivet.so itself |
+//! | `target`, `remote`, `stopped` | a running process: what there is in it, how it is read, how it is stopped |
+//! | `dump`, `top` | `grivet dump` and `grivet top` |
 //! | `man`, `library_page` | the man pages |
 //! | `share` | man pages and completions as files, for an installation |
 //!
@@ -23,6 +26,7 @@
 mod calls;
 mod check;
 mod debug_file;
+mod dump;
 mod elf;
 mod host;
 mod image;
@@ -35,6 +39,7 @@ mod observe;
 mod options;
 mod output;
 mod program;
+mod remote;
 mod rules;
 mod run;
 mod script;
@@ -43,6 +48,9 @@ mod share;
 mod sites;
 mod spawn_report;
 mod status;
+mod stopped;
+mod target;
+mod top;
 
 use clap::Parser;
 use clap::error::ErrorKind;
@@ -72,6 +80,8 @@ fn execute(options: Options) -> Result<i32, Refusal> {
     match options.command {
         Command::Run(options) => match run::run(&options)? {},
         Command::Check(options) => return Ok(check::check(&options)),
+        Command::Dump(options) => dump::dump(&options)?,
+        Command::Top(options) => top::top(&options)?,
         Command::Man(options) => {
             let page = match options.subcommand.as_deref() {
                 Some("libgrivet") => library_page::page().into_bytes(),

@@ -7,7 +7,7 @@ use clap_mangen::Man;
 use clap_mangen::roff::{Roff, bold, roman};
 
 use crate::options::Options;
-use crate::status::{CHECK_MEANINGS, MEANINGS, Refusal, Status};
+use crate::status::{CHECK_MEANINGS, LOOK_MEANINGS, MEANINGS, Refusal, Status};
 
 /// The environment variables that are not options of `run`, or that users set without `grivet run`.
 pub const VARIABLES: [(&str, &str); 18] = [
@@ -52,7 +52,10 @@ pub fn page(subcommand: Option<&str>) -> Result<Vec<u8>, Refusal> {
             .find(|command| command.get_name() == name && !command.is_hide_set())
             .cloned()
             .ok_or_else(|| {
-                Refusal::new(Status::Usage, format!("man {name}: no such page; allowed: run, check, or nothing"))
+                Refusal::new(
+                    Status::Usage,
+                    format!("man {name}: no such page; allowed: run, check, dump, top, libgrivet, or nothing"),
+                )
             })?,
     };
     let related = related(&command);
@@ -66,8 +69,8 @@ pub fn page(subcommand: Option<&str>) -> Result<Vec<u8>, Refusal> {
 fn render(command: Command, page: &mut Vec<u8>) -> io::Result<()> {
     let title = command.get_display_name().unwrap_or("grivet").to_owned();
     let has_subcommands = command.get_subcommands().any(|command| !command.is_hide_set());
-    let check = command.get_name() == "check";
-    let run = command.get_name() == "run";
+    let name = command.get_name().to_owned();
+    let is_about = |subcommand: &str| has_subcommands || name == subcommand;
     // Without a date the other two would move into its place.
     let man = Man::new(command).title(title.to_uppercase()).date(NO_DATE).source(SOURCE).manual("grivet manual");
     man.render_title(page)?;
@@ -81,14 +84,19 @@ fn render(command: Command, page: &mut Vec<u8>) -> io::Result<()> {
 
     let mut roff = Roff::new();
     roff.control("SH", ["EXIT STATUS"]);
-    if !check {
+    if is_about("run") {
         roff.text([bold("grivet run"), roman(" becomes PROGRAM, whose exit status it is then. If it cannot:")]);
         entries(&mut roff, MEANINGS.map(|(status, meaning)| ((status as i32).to_string(), meaning)));
     }
-    if !run {
+    if is_about("check") {
         roff.control("PP", []);
         roff.text([bold("grivet check"), roman(":")]);
         entries(&mut roff, CHECK_MEANINGS.map(|(status, meaning)| (status.to_string(), meaning)));
+    }
+    if is_about("dump") || is_about("top") {
+        roff.control("PP", []);
+        roff.text([bold("grivet dump"), roman(" and "), bold("grivet top"), roman(":")]);
+        entries(&mut roff, LOOK_MEANINGS.map(|(status, meaning)| (status.to_string(), meaning)));
     }
     roff.control("SH", ["ENVIRONMENT"]);
     entries(&mut roff, VARIABLES.map(|(name, meaning)| (name.to_owned(), meaning)));

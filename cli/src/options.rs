@@ -6,6 +6,7 @@
 
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::builder::Styles;
 use clap::{Args, Parser, Subcommand, ValueEnum, value_parser};
@@ -45,6 +46,21 @@ pub enum Command {
     /// so do not use this on a program whose loader you don't trust.
     #[command(after_long_help = crate::status::help_text())]
     Check(CheckOptions),
+
+    /// Show what every green thread of a running program does, and where it is in its code
+    ///
+    /// For each: id, name, state, what it waits for (a lock with its address and holder, a descriptor with its kind, the time
+    /// left) and for how long, and its backtrace. Threads that are alike are shown once. Works while the program is
+    /// stuck or computes. It is stopped for the time that reading takes, some milliseconds for a thousand threads, and goes on unchanged.
+    #[command(after_long_help = crate::status::help_text())]
+    Dump(DumpOptions),
+
+    /// Show the green threads of a running program, live
+    ///
+    /// Keys: c sorts by CPU time, w by time waited, i by id; / filters by name, id or cause; Enter shows the backtrace of the selected
+    /// thread; q quits. The program is not stopped.
+    #[command(after_long_help = crate::status::help_text())]
+    Top(TopOptions),
 
     /// Print a man page
     #[command(hide = true)]
@@ -169,6 +185,40 @@ pub enum Listing {
 }
 
 #[derive(Args, Debug)]
+pub struct DumpOptions {
+    /// Write JSON
+    #[arg(long)]
+    pub json: bool,
+
+    /// Show each thread by itself, also those that are alike
+    #[arg(long)]
+    pub all: bool,
+
+    /// Show this thread only
+    #[arg(long, value_name = "ID", conflicts_with = "all")]
+    pub thread: Option<u32>,
+
+    /// The process
+    #[arg(value_name = "PID", value_parser = value_parser!(i32).range(1..))]
+    pub pid: i32,
+}
+
+#[derive(Args, Debug)]
+pub struct TopOptions {
+    /// Seconds between two looks, 0.1 to 3600
+    #[arg(long, value_name = "SECONDS", default_value = "1", value_parser = interval)]
+    pub interval: Duration,
+
+    /// Print the table once, as text, sorted by CPU time
+    #[arg(long)]
+    pub once: bool,
+
+    /// The process
+    #[arg(value_name = "PID", value_parser = value_parser!(i32).range(1..))]
+    pub pid: i32,
+}
+
+#[derive(Args, Debug)]
 pub struct ManOptions {
     /// The subcommand whose page to print, or libgrivet (default: grivet itself)
     pub subcommand: Option<String>,
@@ -207,6 +257,13 @@ fn stack_size(text: &str) -> Result<String, String> {
         Some(bytes) if STACK_LIMITS.contains(&bytes) => Ok(text.to_owned()),
         Some(_) => Err(format!("out of range; {STACK_ALLOWED}")),
         None => Err(format!("not a size; {STACK_ALLOWED}")),
+    }
+}
+
+fn interval(text: &str) -> Result<Duration, String> {
+    match text.parse::<f64>() {
+        Ok(seconds) if (0.1..=3600.0).contains(&seconds) => Ok(Duration::from_secs_f64(seconds)),
+        _ => Err("not a number of seconds; allowed: 0.1 to 3600".to_owned()),
     }
 }
 

@@ -7,11 +7,15 @@
 use std::fmt;
 use std::path::Path;
 
-/// Why `grivet` ends without running PROGRAM.
+/// Why `grivet` ends without doing what it was asked to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(i32)]
 pub enum Status {
+    NoThreads = 1,
     Usage = 2,
+    NoProcess = 3,
+    NotAllowed = 4,
+    OtherKind = 5,
     Rule = 118,
     Static = 120,
     Secure = 121,
@@ -66,8 +70,22 @@ pub fn help_text() -> String {
     for (status, meaning) in CHECK_MEANINGS {
         text.push_str(&format!("  {status:>3}  {meaning}\n"));
     }
+    text.push_str("\nExit status of `grivet dump` and `grivet top`:\n");
+    for (status, meaning) in LOOK_MEANINGS {
+        text.push_str(&format!("  {status:>3}  {meaning}\n"));
+    }
     text
 }
+
+/// The exit statuses of `grivet dump` and `grivet top`.
+pub const LOOK_MEANINGS: [(i32, &str); 6] = [
+    (0, "the threads were shown"),
+    (Status::NoThreads as i32, "PID has no green threads: it runs natively, or has made no threads yet"),
+    (Status::Usage as i32, "wrong usage"),
+    (Status::NoProcess as i32, "there is no such process, or it has ended, or has no such thread"),
+    (Status::NotAllowed as i32, "the process may not be looked at: it is another user's, or another debugger has it"),
+    (Status::OtherKind as i32, "the process is 32-bit, or has another version of libgrivet.so than this command's"),
+];
 
 /// The exit statuses of `grivet check`.
 pub const CHECK_MEANINGS: [(i32, &str); 3] = [

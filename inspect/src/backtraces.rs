@@ -30,10 +30,10 @@ impl Backtraces {
         let mut backtraces = Backtraces { of: Vec::with_capacity(threads.len()), distinct: Vec::new() };
         let nothing = backtraces.number(Backtrace::default(), &mut known);
         backtraces.of.resize(threads.len(), nothing);
-        process.each_start(threads, &mut |place, start, at, stack| {
-            if threads[place].state != State::Running {
-                let backtrace = unwinder.backtrace(start, at, stack);
-                backtraces.of[place] = backtraces.number(backtrace, &mut known);
+        process.each_start(threads, &mut |located| {
+            if threads[located.place].state != State::Running {
+                let backtrace = unwinder.backtrace(&located.start, located.stack_at, located.stack);
+                backtraces.of[located.place] = backtraces.number(backtrace, &mut known);
             }
         });
         if let Some(place) = threads.iter().position(|thread| thread.state == State::Running)

@@ -20,6 +20,7 @@ pub enum Kind {
     Semaphore,
     Barrier,
     Once,
+    Unpark,
     Futex,
     SeveralFutexes,
     Sleep,
@@ -45,6 +46,7 @@ impl Kind {
             Kind::Semaphore => "semaphore",
             Kind::Barrier => "barrier",
             Kind::Once => "one-time initialisation",
+            Kind::Unpark => "unpark",
             Kind::Futex => "futex",
             Kind::SeveralFutexes => "several futexes",
             Kind::Sleep => "sleep",
@@ -60,7 +62,7 @@ impl Kind {
     }
 }
 
-/// How functions that wait are called, without leading underscores, in C, C++ and Rust.
+/// How functions that wait are called, in C, C++ and Rust, without leading underscores and angle brackets.
 const WAITERS: [(&str, Kind); 16] = [
     ("pthread_cond_", Kind::Condition),
     ("pthread_mutex_", Kind::Mutex),
@@ -77,7 +79,7 @@ const WAITERS: [(&str, Kind); 16] = [
     ("std::sys::sync::condvar::", Kind::Condition),
     ("std::sys::sync::rwlock::", Kind::RwLock),
     ("std::sys::sync::once::", Kind::Once),
-    ("<std::sys::sync::rwlock::", Kind::RwLock),
+    ("std::sys::sync::thread_parking::", Kind::Unpark),
 ];
 
 /// What `thread` waits for. `functions`: the names of those it is in, the innermost first; a dozen are enough.
@@ -103,7 +105,7 @@ pub fn kind<'n>(thread: &Thread, functions: impl Iterator<Item = &'n str>) -> Ki
 
 fn by_name<'n>(functions: impl Iterator<Item = &'n str>) -> Option<Kind> {
     functions.take(12).find_map(|name| {
-        let name = name.trim_start_matches('_');
+        let name = name.trim_start_matches(['_', '<']);
         WAITERS.iter().find(|(prefix, _)| name.starts_with(prefix)).map(|&(_, kind)| kind)
     })
 }
@@ -142,6 +144,7 @@ pub fn write(
             Some(owner) if is_one => write_thread(out, "waiting for the end of thread", *owner, name_of),
             _ => out.write_str("waiting for the end of a thread"),
         },
+        (WaitsFor::Lock { .. }, Kind::Unpark) => out.write_str("parked until another thread unparks it"),
         (WaitsFor::Lock { address, owner, .. }, _) => {
             write!(out, "waiting for a {}", kind.word())?;
             if is_one {
@@ -198,7 +201,7 @@ mod tests {
         let kind = |names: &[&'static str]| by_name(names.iter().copied());
         assert_eq!(kind(&["__futex_abstimed_wait_common", "pthread_cond_timedwait", "work"]), Some(Kind::Condition));
         assert_eq!(kind(&["__new_sem_wait_slow64.constprop.0"]), Some(Kind::Semaphore));
-        assert_eq!(kind(&["std::sys::sync::mutex::futex::Mutex::lock_contended"]), Some(Kind::Mutex));
+        assert_eq!(kind(&["<std::sys::sync::mutex::futex::Mutex>::lock_contended"]), Some(Kind::Mutex));
         assert_eq!(kind(&["futex_wait", "my_own_lock"]), None);
     }
 

@@ -1,4 +1,5 @@
-//! Threads that are alike: in the same state, waiting for the same kind of thing, at the same place in their code.
+//! Threads that are alike: in the same state, waiting for the same kind of thing and, where
+//! it is known, the same holder of a lock, at the same place in their code.
 
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
@@ -6,7 +7,7 @@ use alloc::vec::Vec;
 use crate::cause::{self, Kind};
 use crate::report::Report;
 use crate::symbols::Symbols;
-use crate::threads::State;
+use crate::threads::{State, WaitsFor};
 
 /// Threads that are alike.
 pub struct Group {
@@ -18,11 +19,16 @@ pub struct Group {
 impl Group {
     /// The groups of all threads of `report`, the largest first; those of one size in the order of their first threads.
     pub fn all(report: &Report<'_>, symbols: &mut Symbols<'_>) -> Vec<Group> {
-        let mut kinds: BTreeMap<(State, Kind, u32), usize> = BTreeMap::new();
+        let mut kinds: BTreeMap<(State, Kind, Option<u32>, u32), usize> = BTreeMap::new();
         let mut groups: Vec<Group> = Vec::new();
         for place in 0..report.threads.len() {
             let kind = Self::kind(report, place, symbols);
-            let key = (report.threads[place].state, kind, report.backtraces.of[place]);
+            let thread = &report.threads[place];
+            let holder = match thread.waits_for {
+                WaitsFor::Lock { owner, .. } => owner,
+                _ => None,
+            };
+            let key = (thread.state, kind, holder, report.backtraces.of[place]);
             let group = *kinds.entry(key).or_insert_with(|| {
                 groups.push(Group { members: Vec::new(), kind });
                 groups.len() - 1

@@ -79,7 +79,7 @@ fn write_frames(out: &mut dyn Write, backtrace: &Backtrace, symbols: &mut Symbol
         if let (Some(object), Some(linked)) = (&place.object, place.linked) {
             write!(out, ",\"object\":{},\"linked\":\"{linked:#x}\"", Text(object))?;
         }
-        write!(out, ",\"is_guess\":{},\"functions\":[", frame.is_guess)?;
+        write!(out, ",\"is_guess\":{},\"is_signal\":{},\"functions\":[", frame.is_guess, frame.is_signal)?;
         for (nth, function) in place.functions.iter().enumerate() {
             out.write_str(if nth == 0 { "" } else { "," })?;
             write_function(out, function)?;

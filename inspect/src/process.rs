@@ -44,6 +44,16 @@ pub struct Process<'a> {
     pub worker: Worker,
 }
 
+/// Where one of several threads is.
+pub struct Located<'w> {
+    /// Which one.
+    pub place: usize,
+    pub start: Start,
+    /// An address on its stack, and what lies from there on; perhaps nothing.
+    pub stack_at: u64,
+    pub stack: &'w [u8],
+}
+
 /// Bytes of a gate frame and the stack above it that are read at once. Most waiting threads need no more.
 const WINDOW: usize = 3072;
 
@@ -127,9 +137,8 @@ impl<'a> Process<'a> {
         self.start_in(resume, &window)
     }
 
-    /// Calls `visit` for each of `threads` that has saved registers, with where it is, an address on its stack and what
-    /// lies from there on. The stacks are read many at a time.
-    pub fn each_start(&self, threads: &[Thread], visit: &mut dyn FnMut(usize, &Start, u64, &[u8])) {
+    /// Calls `visit` for each of `threads` that has saved registers. The stacks are read many at a time.
+    pub fn each_start(&self, threads: &[Thread], visit: &mut dyn FnMut(Located<'_>)) {
         const AT_ONCE: usize = 64;
         let mut windows = alloc::vec![0; AT_ONCE * WINDOW];
         for (nth, some) in threads.chunks(AT_ONCE).enumerate() {
@@ -144,7 +153,7 @@ impl<'a> Process<'a> {
                 let start = if whole[place] { self.start_in(thread.resume, window) } else { self.start(thread.resume) };
                 if let Some(start) = start {
                     let known = if whole[place] { window } else { &[] };
-                    visit(nth * AT_ONCE + place, &start, thread.resume & !1, known);
+                    visit(Located { place: nth * AT_ONCE + place, start, stack_at: thread.resume & !1, stack: known });
                 }
             }
         }

@@ -90,10 +90,11 @@ impl<'a> Symbols<'a> {
         if functions.is_empty() {
             functions = unnamed();
         }
+        // Debug information often has only the last part of a name.
         if let Some(last) = functions.last_mut()
-            && last.name.is_none()
+            && let Some(name) = self.symbol(image, linked)
         {
-            last.name = self.symbol(image, linked);
+            last.name = Some(name);
         }
         Place {
             address: frame.address,

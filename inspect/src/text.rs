@@ -118,6 +118,9 @@ pub fn write_frames(out: &mut dyn Write, backtrace: &Backtrace, symbols: &mut Sy
 }
 
 fn write_frame(out: &mut dyn Write, nth: usize, frame: &Frame, place: &Place) -> fmt::Result {
+    if frame.is_signal {
+        return writeln!(out, "    #{nth:<3}(a signal's handler was called)");
+    }
     for function in &place.functions {
         let object = place.object.as_deref().unwrap_or("no file");
         write!(out, "    #{nth:<3}")?;

@@ -212,8 +212,8 @@ impl Process<'_> {
     }
 
     /// Looks up what `threads`, some of those that `holders` knows, wait for: which system call they are in, what their
-    /// futexes are and who holds these locks, what their files are.
-    pub fn look_closer(&self, threads: &mut [Thread], holders: &Holders, files: Option<&dyn Files>) {
+    /// futexes are and who holds these locks.
+    pub fn look_closer(&self, threads: &mut [Thread], holders: &Holders) {
         let number = u64::from(self.layout.in_frame.number);
         for some in threads.chunks_mut(256) {
             let mut numbers = alloc::vec![0; 8 * some.len()];
@@ -227,11 +227,17 @@ impl Process<'_> {
             for (place, thread) in some.iter_mut().enumerate() {
                 let is_in_call = thread.state == State::Waiting && thread.resume & 1 == 0 && are_read[place];
                 thread.call = is_in_call.then(|| u64_at(&numbers, 8 * place) as u32);
-                if let WaitsFor::File { descriptor, is, .. } = &mut thread.waits_for {
-                    *is = files.and_then(|files| files.descriptor(*descriptor));
-                }
             }
             locks::identify(self.memory, some, holders);
+        }
+    }
+}
+
+/// Looks up what the descriptors that `threads` wait for are; the process need not be stopped for that.
+pub fn name_files(threads: &mut [Thread], files: &dyn Files) {
+    for thread in threads {
+        if let WaitsFor::File { descriptor, is, .. } = &mut thread.waits_for {
+            *is = files.descriptor(*descriptor);
         }
     }
 }

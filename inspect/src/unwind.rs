@@ -24,6 +24,8 @@ pub struct Frame {
     pub is_behind_call: bool,
     /// Found by its frame pointer only.
     pub is_guess: bool,
+    /// Not a function: here a signal's handler returns to, and what it interrupted comes next.
+    pub is_signal: bool,
 }
 
 impl Frame {
@@ -69,6 +71,7 @@ impl<'a> Unwinder<'a> {
             address: self.images.original(registers.rip()),
             is_behind_call: start.is_behind_call,
             is_guess: false,
+            is_signal: false,
         };
         let mut backtrace = Backtrace::default();
         loop {
@@ -79,6 +82,9 @@ impl<'a> Unwinder<'a> {
             backtrace.frames.push(frame);
             let is_first = backtrace.frames.len() == 1;
             let Some((caller, next)) = self.caller(&registers, frame, is_first) else { return backtrace };
+            if let Some(last) = backtrace.frames.last_mut() {
+                last.is_signal = !next.is_behind_call;
+            }
             (registers, frame) = (caller, next);
         }
     }
@@ -94,10 +100,8 @@ impl<'a> Unwinder<'a> {
                 }
                 let rip = caller.registers.rip();
                 let address = if caller.is_interrupted { self.images.original(rip) } else { rip };
-                Some((
-                    caller.registers,
-                    Frame { address, is_behind_call: !caller.is_interrupted, is_guess: frame.is_guess },
-                ))
+                let is_behind_call = !caller.is_interrupted;
+                Some((caller.registers, Frame { address, is_behind_call, is_guess: frame.is_guess, is_signal: false }))
             }
             Found::Unknown => self.guess(registers, frame, is_first),
         }
@@ -121,6 +125,6 @@ impl<'a> Unwinder<'a> {
         }
         let address = caller.rip();
         self.images.code_at(address.wrapping_sub(1))?;
-        Some((caller, Frame { address, is_behind_call: true, is_guess: true }))
+        Some((caller, Frame { address, is_behind_call: true, is_guess: true, is_signal: false }))
     }
 }

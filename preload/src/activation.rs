@@ -7,7 +7,7 @@ use crate::config::observe::{ObserveConfig, Stats};
 use crate::config::{Config, SpawnConfig};
 use crate::kernel::signal::calls::adopt;
 use crate::kernel::signal::frame::StackT;
-use crate::kernel::{cpu_time, scheduling};
+use crate::kernel::{cpu_time, early_timers, scheduling};
 use crate::observe;
 use crate::raw;
 use crate::report::say;
@@ -155,6 +155,7 @@ fn wake(config: Config, observe: &ObserveConfig<'static>) -> Result<(), StayOut>
     // Where the kernel lets nobody change its vDSO, CLOCK_THREAD_CPUTIME_ID counts all tasks together (docs/limits.md).
     let _ = rewrite::activate_vdso();
     adopt(worker);
+    early_timers::adopt(worker);
     if let Some(size) = config.stack {
         set_default_stack(size);
     }

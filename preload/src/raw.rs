@@ -105,6 +105,12 @@ pub fn getpid() -> i32 {
     unsafe { call(Sysno::getpid as u32, [0; 6]) as i32 }
 }
 
+/// getppid(2).
+pub fn getppid() -> i32 {
+    // SAFETY: takes no arguments.
+    unsafe { call(Sysno::getppid as u32, [0; 6]) as i32 }
+}
+
 /// gettid(2), the real id of the calling kernel thread.
 pub fn gettid() -> i32 {
     // SAFETY: takes no arguments.

@@ -47,6 +47,7 @@ const ANSWERED: &[u32] = &[
     59,  // execve
     60,  // exit
     61,  // wait4
+    62,  // kill
     65,  // semop
     69,  // msgsnd
     70,  // msgrcv
@@ -69,6 +70,7 @@ const ANSWERED: &[u32] = &[
     126, // capset
     127, // rt_sigpending
     128, // rt_sigtimedwait
+    129, // rt_sigqueueinfo
     130, // rt_sigsuspend
     131, // sigaltstack
     140, // getpriority
@@ -102,6 +104,7 @@ const ANSWERED: &[u32] = &[
     234, // tgkill
     242, // mq_timedsend
     243, // mq_timedreceive
+    244, // mq_notify
     247, // waitid
     251, // ioprio_set
     252, // ioprio_get

@@ -63,6 +63,7 @@ pub use entry::{Entry, EntryReason, Redirect, entry};
 pub use entry_callers::{CallKind, CallSite, callers};
 pub use entry_stub::{ENTRY_STUB_LIMIT, EntryStub, Patch, encode_entry};
 pub use go::is_go;
+pub use number::number_before;
 pub use stub::{GATE_ENTRY, STUB_LIMIT, Stub, encode, jump, original};
 pub use stub_search::original_within;
 
@@ -214,7 +215,8 @@ pub fn find(image: &Image<'_>, wanted: &dyn Fn(u32) -> bool, each: &mut dyn FnMu
     }
 }
 
-const SYSCALL: [u8; 2] = [0x0f, 0x05];
+/// The instruction.
+pub const SYSCALL: [u8; 2] = [0x0f, 0x05];
 
 /// Decides on the `hits` in one decoded function. A hit that is not an instruction of it is no
 /// site.

@@ -2,7 +2,8 @@
 //! eax.
 
 use iced_x86::{
-    Code, FlowControl, Instruction, InstructionInfoFactory, InstructionInfoOptions, OpAccess, OpKind, Register,
+    Code, Decoder, DecoderOptions, FlowControl, Instruction, InstructionInfoFactory, InstructionInfoOptions, OpAccess,
+    OpKind, Register,
 };
 
 use crate::body::Body;
@@ -82,4 +83,63 @@ pub fn plausible(text: &Segment<'_>, address: u64) -> Option<Number> {
     };
     // Numbers have been given out to 470; what is far above them is no number.
     (number < 1024).then_some(Number::Known(number))
+}
+
+/// The number with which a system call behind the bytes `before` was made, of code of which nothing else is known: the
+/// nearest `mov $NR,%eax` from which straight code leads to the end and leaves eax as it is.
+pub fn number_before(before: &[u8]) -> Option<u32> {
+    (0..before.len()).rev().find_map(|start| number_from(before, start))
+}
+
+/// The same if that instruction begins at `start`.
+fn number_from(before: &[u8], start: usize) -> Option<u32> {
+    /// A prefix that makes another register of eax.
+    const EXTENDS: fn(u8) -> bool = |prefix| prefix & 0xf1 == 0x41;
+    const LIMIT: u32 = 1024;
+    let code = &before[start..];
+    if !matches!(code, [0xb8, ..] | [0x48, 0xc7, 0xc0, ..])
+        || start.checked_sub(1).is_some_and(|earlier| EXTENDS(before[earlier]))
+    {
+        return None;
+    }
+    let mut decoder = Decoder::new(64, code, DecoderOptions::NONE);
+    let number = match source(&decoder.decode()) {
+        Some(Source::Constant(number)) if number < LIMIT => number,
+        _ => return None,
+    };
+    let mut factory = InstructionInfoFactory::new();
+    while decoder.can_decode() {
+        let instruction = decoder.decode();
+        if instruction.is_invalid()
+            || instruction.flow_control() != FlowControl::Next
+            || writes(&mut factory, &instruction, Register::RAX)
+        {
+            return None;
+        }
+    }
+    Some(number)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::number_before;
+
+    const MOV_EAX_202: [u8; 5] = [0xb8, 202, 0, 0, 0];
+
+    #[test]
+    fn number_stands_right_before_the_call_or_before_its_arguments() {
+        assert_eq!(number_before(&MOV_EAX_202), Some(202));
+        assert_eq!(number_before(&[0x90, 0x48, 0xc7, 0xc0, 35, 0, 0, 0]), Some(35));
+        let arguments = [0x48, 0x89, 0xfe, 0x31, 0xd2]; // mov rsi, rdi; xor edx, edx
+        assert_eq!(number_before(&[&MOV_EAX_202[..], &arguments].concat()), Some(202));
+    }
+
+    #[test]
+    fn number_is_not_taken_from_another_register_or_from_before_a_change() {
+        assert_eq!(number_before(&[0x41, 0xb8, 202, 0, 0, 0]), None); // mov r8d, 202
+        assert_eq!(number_before(&[&MOV_EAX_202[..], &[0x89, 0xf8]].concat()), None); // mov eax, edi
+        assert_eq!(number_before(&[&MOV_EAX_202[..], &[0xeb, 0x00]].concat()), None); // jmp
+        assert_eq!(number_before(&[0xb8, 0, 0, 0x40, 0]), None);
+        assert_eq!(number_before(&[]), None);
+    }
 }

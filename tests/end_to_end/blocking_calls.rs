@@ -28,7 +28,7 @@ same_natively_and_under_grivet! {
 }
 
 same_with_helper_threads! {
-    file_locks, system_v_semaphores, system_v_messages, file_sync, io_uring_wait, large_file_reads
+    queue_notifications, file_locks, system_v_semaphores, system_v_messages, file_sync, io_uring_wait, large_file_reads
 }
 
 // Signals to threads that are blocked.

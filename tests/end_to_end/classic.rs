@@ -74,6 +74,31 @@ fn threads_keep_their_identity_under_grivet() {
     holds("thread_identity", "both channels served");
 }
 
+/// A client and a server that talk by libzmq, whose reaper and I/O thread wait in epoll_wait. scripts/test installs it.
+fn zmq_requests() -> Program {
+    Program::c_with("../../demo-bin/zmq_requests", &["-Wl,--no-as-needed", "-lzmq"])
+}
+
+#[test]
+fn zeromqs_io_threads_never_begin_under_classic() {
+    const ENOUGH: u64 = 2; // seconds, of a program that takes a hundredth of one
+    let run = under_classic(zmq_requests().time_limit(ENOUGH));
+    assert_eq!((run.end, &run.stdout[..]), (End::TimedOut, ""), "{run:#?}");
+}
+
+#[test]
+fn zeromqs_io_threads_are_green_under_grivet() {
+    const ANSWERS: [&str; 3] = ["request 1 came back", "request 2 came back", "request 3 came back"];
+    let native = zmq_requests().natively();
+    assert_eq!(native.end, End::Exited(0), "{native:#?}");
+    assert_eq!(native.stdout.lines().collect::<Vec<_>>(), ANSWERS);
+    assert!(native.most_kernel_threads >= 4, "{native:#?}");
+    let green = zmq_requests().well_under_grivet();
+    assert_eq!(green.stdout, native.stdout);
+    // The server's, the reaper and the I/O thread at least.
+    assert!(green.threads_made() >= 3, "{green:#?}");
+}
+
 #[test]
 fn rust_threads_find_anothers_handle_under_classic() {
     let run = under_classic(Program::rust("../../demo-bin/two_tasks"));

@@ -6,7 +6,8 @@ use nix::sys::signal::Signal;
 
 same_natively_and_under_grivet! {
     c in "signals":
-        pthread_kill, sigwait, masks, alarm_among_threads, timers, timers_for_threads, queued_for_a_thread,
+        pthread_kill, sigwait, masks, alarm_among_threads, timers, timers_for_threads, timers_before_threads, queued_for_a_thread,
+        from_other_processes,
         handler_context, alternate_stacks, actions, for_the_process, floating_point, ping_pong,
         default_actions
 }

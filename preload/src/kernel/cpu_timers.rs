@@ -147,6 +147,21 @@ pub fn create(worker: &mut Worker, of: TaskId, event: Option<SigEvent>, place: u
     Outcome::Done(0)
 }
 
+/// The kernel timer `number`, on the CPU clock of the process's only thread, is kept here from now on.
+pub fn adopt(worker: &mut Worker, number: i32, event: SigEvent, time: &__kernel_itimerspec) {
+    if worker.cpu_timers.timers.try_reserve(1).is_err() {
+        return;
+    }
+    let task = worker.current;
+    let of = worker.tasks[task].tid as i32;
+    let now = cpu_time::of(worker, task);
+    let left = to_ns(time.it_value).unwrap_or(0);
+    let deadline = if left == 0 { 0 } else { now.saturating_add(left) };
+    let interval = to_ns(time.it_interval).unwrap_or(0);
+    worker.cpu_timers.timers.push(CpuTimer { number, of, deadline, interval, event, overrun: 0 });
+    settle(worker, task);
+}
+
 /// timer_settime(2). ESRCH if the thread has ended whose clock it is.
 pub fn set(worker: &mut Worker, call: &Frame) -> Outcome {
     let [number, flags, new, old, ..] = call.arguments();

@@ -50,6 +50,10 @@ pub fn try_now(job: &Job) -> Option<isize> {
             arguments[4] |= IPC_NOWAIT;
             (Sysno::msgrcv, &[Errno::ENOMSG])
         }
+        Sysno::mq_timedsend | Sysno::mq_timedreceive => {
+            arguments[4] = &raw const now as usize;
+            (job.number, &[Errno::ETIMEDOUT])
+        }
         _ => return None,
     };
     let mut answer = error(Errno::EINTR);
@@ -59,6 +63,21 @@ pub fn try_now(job: &Job) -> Option<isize> {
         answer = unsafe { raw::call(number as u32, arguments) };
     }
     (!would_wait.iter().any(|&errno| answer == error(errno))).then_some(answer)
+}
+
+/// Whether the call has such a way.
+pub fn can_be_tried(number: Sysno) -> bool {
+    matches!(
+        number,
+        Sysno::flock
+            | Sysno::fcntl
+            | Sysno::semop
+            | Sysno::semtimedop
+            | Sysno::msgsnd
+            | Sysno::msgrcv
+            | Sysno::mq_timedsend
+            | Sysno::mq_timedreceive
+    )
 }
 
 /// Whether the call ends only when somebody else, perhaps another task, does something.

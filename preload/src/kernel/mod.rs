@@ -5,6 +5,7 @@ pub mod child;
 pub mod cpu_time;
 pub mod cpu_timers;
 pub mod descriptors;
+pub mod early_timers;
 pub mod elsewhere;
 pub mod futex;
 pub mod identity;
@@ -16,6 +17,7 @@ pub mod pool;
 pub mod preempt;
 pub mod priority_inheritance;
 pub mod proc_files;
+pub mod proc_text;
 pub mod process;
 pub mod scheduling;
 pub mod several_futexes;
@@ -24,6 +26,7 @@ pub mod signal;
 pub mod thread;
 pub mod time;
 pub mod timer;
+pub mod unseen;
 pub mod watched;
 
 use crate::arch::{Frame, Resume};
@@ -127,8 +130,9 @@ fn answer(worker: &mut Worker, call: &mut Frame) -> Outcome {
         Sysno::rt_sigaction => signal::calls::rt_sigaction(worker, call),
         Sysno::rt_sigreturn => signal::calls::rt_sigreturn(worker, call),
         Sysno::sigaltstack => signal::calls::sigaltstack(worker, call),
-        Sysno::tgkill | Sysno::tkill => signal::calls::thread_kill(worker, call, number),
-        Sysno::rt_tgsigqueueinfo => signal::calls::thread_queue(worker, call),
+        Sysno::tgkill | Sysno::tkill => signal::sending::thread_kill(worker, call, number),
+        Sysno::rt_tgsigqueueinfo => signal::sending::thread_queue(worker, call),
+        Sysno::kill | Sysno::rt_sigqueueinfo => signal::sending::process_kill(worker, call),
         Sysno::rt_sigsuspend => signal::calls::rt_sigsuspend(worker, call),
         Sysno::rt_sigtimedwait => signal::calls::rt_sigtimedwait(worker, call),
         Sysno::rt_sigpending => signal::calls::rt_sigpending(worker, call),
@@ -190,6 +194,7 @@ fn answer(worker: &mut Worker, call: &mut Frame) -> Outcome {
         | Sysno::sendfile
         | Sysno::creat
         | Sysno::openat2 => io::begin(worker, call, number),
+        Sysno::mq_notify => io::queue::notify(worker, call),
         Sysno::open | Sysno::openat => match proc_files::open(worker, call, number) {
             Outcome::Pass => io::begin(worker, call, number),
             answered => answered,

@@ -4,6 +4,7 @@
 
 use crate::kernel::signal::frame::SigInfo;
 use crate::kernel::timer;
+use crate::kernel::unseen::Unseen;
 use crate::report::say;
 use crate::sched::clock::NS_PER_S;
 use crate::sched::task::{Task, TaskId};
@@ -52,6 +53,8 @@ pub struct Preemption {
     last_slice: u64,
     slice_over: bool,
     said: bool,
+    /// The ticks that end waits in the kernel come and rest with these.
+    pub unseen: Unseen,
 }
 
 impl Preemption {
@@ -67,6 +70,7 @@ impl Preemption {
             last_slice: 0u64.wrapping_sub(1 << 32),
             slice_over: false,
             said: false,
+            unseen: Unseen::new(),
         }
     }
 
@@ -85,8 +89,7 @@ impl Preemption {
     #[inline(always)]
     pub fn rest(&mut self) {
         if self.armed {
-            self.armed = false;
-            self.set(0);
+            self.stop();
         }
     }
 
@@ -122,9 +125,16 @@ impl Preemption {
         }
     }
 
+    fn stop(&mut self) {
+        self.armed = false;
+        self.set(0);
+        self.unseen.rest();
+    }
+
     #[cold]
     fn start(&mut self) {
         self.armed = true;
+        self.unseen.arm();
         if self.timer.is_none() {
             let timer = match timer::make_own(CLOCK_THREAD_CPUTIME_ID, SIGNAL, MARK) {
                 Ok(timer) => timer,
@@ -144,6 +154,16 @@ impl Preemption {
         }
     }
 
+    /// The worker is about to sleep.
+    pub fn falls_asleep(&self) {
+        self.unseen.falls_asleep();
+    }
+
+    /// The worker has slept, and tasks go on.
+    pub fn wakes_up(&self) {
+        self.unseen.wakes_up(self.armed);
+    }
+
     /// Whether `info` announces the end of a slice.
     pub fn is_tick(&self, info: &SigInfo) -> bool {
         info.si_code == SI_TIMER && info.value() == MARK
@@ -155,8 +175,7 @@ impl Preemption {
         if live <= 1 {
             self.quiet += 1;
             if self.quiet >= QUIET_TICKS {
-                self.armed = false;
-                self.set(0);
+                self.stop();
             }
         }
         let has_had_slice = core::mem::replace(&mut self.at_last_tick, switches) == switches;

@@ -124,8 +124,8 @@ fn become_child(worker: &mut Worker, shares_files: bool) {
     worker.name = name;
     // SAFETY: the name ends with a zero byte.
     unsafe { raw::call(Sysno::prctl as u32, [PR_SET_NAME as usize, name.as_ptr() as usize, 0, 0, 0, 0]) };
-    worker.pid = raw::getpid();
-    worker.tasks.number_for(worker.pid);
+    let parent = core::mem::replace(&mut worker.pid, raw::getpid());
+    worker.tasks.number_for_child(worker.pid, parent);
     gate::set_kernel_thread(raw::gettid());
     let task = &mut worker.tasks[current];
     task.tid = worker.pid as u32;
@@ -163,6 +163,9 @@ pub fn exec(worker: &mut Worker, call: &mut Frame) -> Outcome {
     let lent = signal::inherited::lend(worker);
     if thread::have_robust_locks(worker) && would_succeed(call) {
         thread::release_all_robust_locks(worker);
+    }
+    if worker.observer.is_on() && would_succeed(call) {
+        ending(worker, End::Exec);
     }
     // SAFETY: the program's own call.
     let answer = unsafe { raw::call(call.number(), call.arguments()) };

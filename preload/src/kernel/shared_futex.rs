@@ -34,18 +34,42 @@ pub fn enter(worker: &mut Worker, id: TaskId, expected: u32) {
 
 /// There is a kernel thread that is no task's: it may wake those who wait for a private futex already.
 pub fn enter_all(worker: &mut Worker) {
-    let waits = |&id: &TaskId| {
-        let task = &worker.tasks[id];
-        let is_parked = task.state == State::Parked && task.wait == Wait::Futex && !task.is_shared_wait;
-        let is_plain = |operation: u32| matches!(operation & !FLAGS, FUTEX_WAIT | FUTEX_WAIT_BITSET);
-        is_parked && operation(worker, id).is_some_and(is_plain)
-    };
+    let waits = |&id: &TaskId| waits_plainly(worker, id) && !worker.tasks[id].is_shared_wait;
     let waiters: Vec<TaskId> = worker.tasks.iter().filter(waits).collect();
     worker.shared_waiters.reserve(waiters.len());
     for id in waiters {
         let now = user::load_u32(worker.tasks[id].key as usize).unwrap_or_default();
         enter(worker, id, now);
     }
+}
+
+/// All tasks wait for futexes. If some futex is no longer what it was when its waiter came, it was woken by a call that
+/// grivet has not seen (`unseen`), or will be: those waiters go on, and such calls are reckoned with. Whether there were any.
+pub fn wake_missed(worker: &mut Worker) -> bool {
+    let has_changed = |&id: &TaskId| {
+        let task = &worker.tasks[id];
+        let Some(call) = task.resume.as_gate().filter(|call| !call.is_null()) else { return false };
+        // SAFETY: a parked task's frame lies untouched on its stack until it goes on.
+        let expected = unsafe { (*call).rdx } as u32;
+        waits_plainly(worker, id) && user::load_u32(task.key as usize).is_ok_and(|now| now != expected)
+    };
+    let missed: Vec<TaskId> = worker.tasks.iter().filter(has_changed).collect();
+    for &id in &missed {
+        worker.parking.leave(&mut worker.tasks, id);
+        futex::complete(worker, id);
+    }
+    if !missed.is_empty() && !worker.has_strangers() {
+        worker.set_strangers(true);
+        enter_all(worker);
+    }
+    !missed.is_empty()
+}
+
+/// Whether a task is parked in a wait for the wake-up of one futex.
+fn waits_plainly(worker: &Worker, id: TaskId) -> bool {
+    let task = &worker.tasks[id];
+    let is_plain = |operation: u32| matches!(operation & !FLAGS, FUTEX_WAIT | FUTEX_WAIT_BITSET);
+    task.state == State::Parked && task.wait == Wait::Futex && operation(worker, id).is_some_and(is_plain)
 }
 
 /// The operation of the futex(2) call that a task is parked in; None for one of the futexes of futex_waitv(2).

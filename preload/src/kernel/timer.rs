@@ -158,6 +158,15 @@ pub fn overrun(worker: &Worker, call: &Frame) -> Outcome {
     }
 }
 
+/// The signals of kernel timer `timer`, which come to the worker, are for the thread that `event` names.
+pub fn direct(worker: &mut Worker, timer: i32, event: &SigEvent) {
+    if worker.directed_timers.directed.try_reserve(1).is_ok() {
+        let flags = worker.signals.actions[event.signal as usize].flags;
+        catch(&mut worker.signals, event.signal as u32, flags);
+        worker.directed_timers.set(timer, Some(event.thread as u32));
+    }
+}
+
 /// timer_delete(2). The number is the kernel's to free.
 pub fn delete(worker: &mut Worker, call: &Frame) -> Outcome {
     if let Some(tid) = worker.cpu_timers.forget(call.rdi as i32)

@@ -3,10 +3,10 @@
 use super::{blocking, summary};
 use crate::arch::x86_64::cpu::time_stamp;
 use crate::config::observe::Stats;
+use crate::report::fixed_text::FixedText;
 use crate::report::{say, stats};
 use crate::sched::worker::Worker;
 use alloc::vec::Vec;
-use core::fmt::Write;
 use grivet_timeline::event::{Known, Recording};
 use grivet_timeline::{Failed, render};
 
@@ -15,6 +15,8 @@ use grivet_timeline::{Failed, render};
 pub enum End {
     Exit,
     Signal(u32),
+    /// Another program takes its place.
+    Exec,
 }
 
 /// Writes all that was asked for, once.
@@ -77,10 +79,10 @@ fn write_timeline(worker: &mut Worker, now: u64, ticks_per_ms: u64, end: End) {
     if known.try_reserve_exact(names.len()).is_ok() {
         known.extend(names.iter().map(|(thread, tid, name)| Known { thread: *thread, tid: *tid, name: trimmed(name) }));
     }
-    let mut end_text = Text { bytes: [0; 16], length: 0 };
-    let _ = match end {
-        End::Exit => write!(end_text, "exit"),
-        End::Signal(number) => write!(end_text, "signal {number}"),
+    let end = match end {
+        End::Exit => FixedText::<16>::of(format_args!("exit")),
+        End::Exec => FixedText::of(format_args!("exec")),
+        End::Signal(number) => FixedText::of(format_args!("signal {number}")),
     };
     let recording = Recording {
         program: core::str::from_utf8(trimmed(&worker.name)).unwrap_or("program"),
@@ -92,7 +94,7 @@ fn write_timeline(worker: &mut Worker, now: u64, ticks_per_ms: u64, end: End) {
         ended: now,
         functions: &worker.observer.functions,
         known: &known,
-        end: core::str::from_utf8(&end_text.bytes[..end_text.length]).unwrap_or(""),
+        end: end.text(),
     };
     let count: usize = recording.events.iter().map(|part| part.len()).sum();
     let name = trace.path.name().escape_ascii();
@@ -116,18 +118,4 @@ fn write_timeline(worker: &mut Worker, now: u64, ticks_per_ms: u64, end: End) {
 fn trimmed(name: &[u8; 16]) -> &[u8] {
     let end = name.iter().position(|&byte| byte == 0).unwrap_or(name.len());
     &name[..end]
-}
-
-struct Text {
-    bytes: [u8; 16],
-    length: usize,
-}
-
-impl Write for Text {
-    fn write_str(&mut self, text: &str) -> core::fmt::Result {
-        let end = self.length + text.len();
-        self.bytes.get_mut(self.length..end).ok_or(core::fmt::Error)?.copy_from_slice(text.as_bytes());
-        self.length = end;
-        Ok(())
-    }
 }

@@ -2,8 +2,10 @@
 //! signal, and for the backtraces of reports. All threads stand still meanwhile, because grivet is at work on their one core.
 
 use crate::arch::x86_64::user_memory as user;
+use crate::kernel::proc_text;
 use crate::mapped_file::MappedFile;
 use crate::raw;
+use crate::report::fixed_text::FixedText;
 use crate::report::say;
 use crate::sched::task::{State, TaskId};
 use crate::sched::worker::Worker;
@@ -21,11 +23,9 @@ use grivet_inspect::registers::{RSP, Registers};
 use grivet_inspect::report::Report;
 use grivet_inspect::symbols::{Detail, Symbols};
 use grivet_inspect::text;
-use grivet_inspect::threads::Thread;
+use grivet_inspect::threads::{Thread, name_files};
 use grivet_inspect::unwind::{Start, Unwinder};
-use linux_raw_sys::general::{
-    AT_FDCWD, CLOCK_REALTIME, MAP_ANONYMOUS, MAP_PRIVATE, O_CLOEXEC, O_RDONLY, PROT_READ, PROT_WRITE,
-};
+use linux_raw_sys::general::{AT_FDCWD, CLOCK_REALTIME, MAP_ANONYMOUS, MAP_PRIVATE, PROT_READ, PROT_WRITE};
 use syscalls::Sysno;
 
 /// Memory that must be there before so much is looked up: there is nobody to tell of a failed allocation.
@@ -52,54 +52,15 @@ impl Files for OwnFiles {
     }
 
     fn descriptor(&self, descriptor: u32) -> Option<Vec<u8>> {
-        let mut path = Path { bytes: [0; 40], length: 0 };
-        write!(path, "/proc/self/fd/{descriptor}\0").ok()?;
+        let path = FixedText::<40>::of(format_args!("/proc/self/fd/{descriptor}\0"));
         let mut link = alloc::vec![0; 4096];
-        let (from, to) = (path.bytes.as_ptr() as usize, link.as_mut_ptr() as usize);
+        let (from, to) = (path.bytes().as_ptr() as usize, link.as_mut_ptr() as usize);
         // SAFETY: the path is a C string, and the buffer has room for what is written.
         let length =
             unsafe { raw::call(Sysno::readlinkat as u32, [AT_FDCWD as isize as usize, from, to, link.len(), 0, 0]) };
         link.truncate(usize::try_from(length).ok()?);
         Some(link)
     }
-}
-
-struct Path {
-    bytes: [u8; 40],
-    length: usize,
-}
-
-impl Write for Path {
-    fn write_str(&mut self, text: &str) -> fmt::Result {
-        let end = self.length + text.len();
-        self.bytes.get_mut(self.length..end).ok_or(fmt::Error)?.copy_from_slice(text.as_bytes());
-        self.length = end;
-        Ok(())
-    }
-}
-
-/// The text of /proc/self/maps; empty if it cannot be read.
-fn maps() -> Vec<u8> {
-    const AT_ONCE: usize = 64 << 10;
-    let mut text = Vec::new();
-    let arguments =
-        [AT_FDCWD as isize as usize, c"/proc/self/maps".as_ptr() as usize, (O_RDONLY | O_CLOEXEC) as usize, 0, 0, 0];
-    // SAFETY: the path is a C string.
-    let Ok(fd) = raw::check(unsafe { raw::call(Sysno::openat as u32, arguments) }) else { return text };
-    loop {
-        let before = text.len();
-        text.resize(before + AT_ONCE, 0);
-        // SAFETY: there is room for so much.
-        let read =
-            unsafe { raw::call(Sysno::read as u32, [fd, text[before..].as_mut_ptr() as usize, AT_ONCE, 0, 0, 0]) };
-        text.truncate(before + read.max(0) as usize);
-        if read <= 0 {
-            break;
-        }
-    }
-    // SAFETY: the descriptor is ours.
-    unsafe { raw::call(Sysno::close as u32, [fd, 0, 0, 0, 0, 0]) };
-    text
 }
 
 /// Whether there is memory to look with.
@@ -166,10 +127,12 @@ fn describe(worker: &mut Worker, chosen: Option<&[TaskId]>) {
     let now = Now { monotonic: worker.clock.now(), real: worker.clock.read(CLOCK_REALTIME as i32).unwrap_or(0) };
     let mut all = process.threads(now);
     let holders = Holders::new(&all);
-    process.look_closer(&mut all, &holders, Some(&files));
+    process.look_closer(&mut all, &holders);
+    name_files(&mut all, &files);
     let is_chosen = |thread: &&Thread| chosen.is_none_or(|chosen| chosen.contains(&thread.record));
     let threads: Vec<Thread> = all.iter().filter(is_chosen).cloned().collect();
-    let images = Images::new(&maps(), &memory, &files);
+    let maps = proc_text::read(c"/proc/self/maps").unwrap_or_default();
+    let images = Images::new(&maps, &memory, &files);
     let mut unwinder = Unwinder::new(&images, &memory);
     let running = registers(worker, &process);
     let backtraces = Backtraces::collect(&process, &threads, &all, running.as_ref(), &mut unwinder);

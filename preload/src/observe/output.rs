@@ -2,8 +2,8 @@
 //! another process has written. Made by raw system calls; a file is open only while it is written.
 
 use crate::raw;
+use crate::report::fixed_text::FixedText;
 use alloc::vec::Vec;
-use core::fmt::Write as _;
 use grivet_timeline::Sink;
 use linux_raw_sys::general::{AT_FDCWD, O_CLOEXEC, O_CREAT, O_EXCL, O_NOFOLLOW, O_TRUNC, O_WRONLY};
 use syscalls::{Errno, Sysno};
@@ -51,9 +51,8 @@ impl Path {
         let name = self.wanted.iter().rposition(|&byte| byte == b'/').map_or(0, |slash| slash + 1);
         let dot = self.wanted.iter().rposition(|&byte| byte == b'.').filter(|&dot| dot > name);
         let (stem, ending) = self.wanted.split_at(dot.unwrap_or(self.wanted.len()));
-        let mut text = Number { bytes: [0; 12], length: 0 };
-        let _ = write!(text, ".{pid}");
-        let parts = [stem, &text.bytes[..text.length], ending, b"\0"];
+        let number = FixedText::<12>::of(format_args!(".{pid}"));
+        let parts = [stem, number.bytes(), ending, b"\0"];
         let mut chosen = Vec::new();
         if chosen.try_reserve(parts.iter().map(|part| part.len()).sum()).is_ok() {
             parts.into_iter().for_each(|part| chosen.extend_from_slice(part));
@@ -116,20 +115,6 @@ impl Sink for Output {
 impl Drop for Output {
     fn drop(&mut self) {
         close(self.fd);
-    }
-}
-
-struct Number {
-    bytes: [u8; 12],
-    length: usize,
-}
-
-impl core::fmt::Write for Number {
-    fn write_str(&mut self, text: &str) -> core::fmt::Result {
-        let end = self.length + text.len();
-        self.bytes.get_mut(self.length..end).ok_or(core::fmt::Error)?.copy_from_slice(text.as_bytes());
-        self.length = end;
-        Ok(())
     }
 }
 

@@ -4,6 +4,7 @@
 use super::accounts::{Accounts, CAUSES, Named, name_of};
 use super::output::Output;
 use crate::raw;
+use crate::report::fixed_text::FixedText;
 use crate::report::message::Line;
 use crate::sched::worker::Worker;
 use core::fmt::{self, Write};
@@ -107,23 +108,7 @@ struct Padded<'a>(&'a Ms);
 
 impl fmt::Display for Padded<'_> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut text = Buffer { bytes: [0; 32], length: 0 };
-        write!(text, "{}", self.0)?;
-        formatter.pad(core::str::from_utf8(&text.bytes[..text.length]).unwrap_or(""))
-    }
-}
-
-struct Buffer {
-    bytes: [u8; 32],
-    length: usize,
-}
-
-impl Write for Buffer {
-    fn write_str(&mut self, text: &str) -> fmt::Result {
-        let end = self.length + text.len();
-        self.bytes.get_mut(self.length..end).ok_or(fmt::Error)?.copy_from_slice(text.as_bytes());
-        self.length = end;
-        Ok(())
+        formatter.pad(FixedText::<32>::of(format_args!("{}", self.0)).text())
     }
 }
 

@@ -1,5 +1,6 @@
 //! What grivet says, all of it on stderr: messages, the line of statistics, and the reports of trouble.
 
+pub mod fixed_text;
 pub mod message;
 pub mod overflow;
 pub mod stats;

@@ -13,6 +13,7 @@ mod entries;
 pub mod late;
 mod object;
 mod patch;
+mod stand_ins;
 mod stubs;
 
 use alloc::vec::Vec;
@@ -26,6 +27,7 @@ use object::Object;
 use patch::{Patch, PatchedText};
 use stubs::{Gate, Region};
 
+pub use stand_ins::stand_in;
 pub use stubs::original;
 
 pub use entries::{EntryPatch, rewrite_entries};

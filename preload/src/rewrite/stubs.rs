@@ -50,7 +50,8 @@ struct Listed {
 /// The regions in use.
 struct List(UnsafeCell<Vec<Listed>>);
 
-// SAFETY: only the worker's kernel thread touches it, and no signal handler does.
+// SAFETY: only the worker's kernel thread touches it, and no signal handler does, but for the one that has interrupted the
+// program's own code (`unseen`), and not grivet's.
 unsafe impl Sync for List {}
 
 static LIST: List = List(UnsafeCell::new(Vec::new()));
@@ -110,20 +111,39 @@ impl Region {
         self.push(&stub.bytes);
     }
 
-    /// From now on `original` knows the stubs, which are all there.
+    /// From now on `original` knows the stubs that are there.
     pub fn enlist(&mut self) {
         // SAFETY: see `List`.
         let list = unsafe { &mut *LIST.0.get() };
-        if list.try_reserve(1).is_ok() {
-            let places = core::mem::take(&mut self.places);
-            list.push(Listed { span: self.start..self.start + self.used, places });
+        let places = core::mem::take(&mut self.places);
+        let span = self.start..self.start + self.used;
+        if let Some(listed) = list.iter_mut().find(|listed| listed.span.start == self.start) {
+            if listed.places.try_reserve(places.len()).is_ok() {
+                listed.places.extend(places);
+                listed.span = span;
+            }
+        } else if list.try_reserve(1).is_ok() {
+            list.push(Listed { span, places });
         }
     }
 
-    /// Makes the region executable, for good.
+    /// Whether a stub for the code in `span` may be added to those that are there.
+    pub fn has_room_for(&self, span: &Range<usize>) -> bool {
+        self.used + STUB_LIMIT <= self.length
+            && span.end.max(self.start + self.length) - span.start.min(self.start) <= REACH
+    }
+
+    /// Makes a sealed region writable, and not executable, for further stubs: nobody is in one of these now.
+    pub fn open(&mut self) -> Result<(), Refused> {
+        // SAFETY: the caller's thread is the only one that ever executes these stubs, and seals the region before it does.
+        unsafe { raw::mprotect(self.start, self.length, PROT_READ | PROT_WRITE) }
+            .map_err(|errno| Refused { step: "making stubs writable", errno })
+    }
+
+    /// Makes the region executable, until it is opened again, if ever.
     pub fn seal(&mut self) -> Result<(), Refused> {
         // SAFETY: nothing writes to the region from here on: `push` is called only by the code that
-        // seals last.
+        // seals last, or has opened it.
         unsafe { raw::mprotect(self.start, self.length, PROT_READ | PROT_EXEC) }
             .map_err(|errno| Refused { step: "making stubs executable", errno })
     }

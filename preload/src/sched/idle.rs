@@ -57,6 +57,7 @@ impl Worker {
                 }
             }
         }
+        self.preemption.falls_asleep();
         if !waits_for_files && self.shared_waiters.is_empty() {
             let is_quiet = timeout.is_none() && !self.said_stuck && !self.observer.deadlocks.has_reported();
             let stuck = is_quiet && stuck::is_stuck(self);
@@ -64,7 +65,7 @@ impl Worker {
                 timeout = Some(STUCK_AFTER);
             }
             let answer = self.sleep(timeout);
-            if stuck && answer == 0 {
+            if stuck && answer == 0 && !shared_futex::wake_missed(self) {
                 self.said_stuck = true;
                 stuck::report(self);
             }

@@ -1,6 +1,8 @@
 //! A task: one green thread's record, and the table that all of them live in. A record is small (see the test below)
 //! because a million may exist; what only few tasks have is in a box behind it.
 
+pub mod foreign;
+
 use crate::arch::Resume;
 use crate::arch::x86_64::cpu::FloatControl;
 use crate::raw;
@@ -31,11 +33,14 @@ const TIDS_OF_PROCESS: u32 = 62;
 /// gives them out in turn.
 const RESTING: u32 = 32;
 
+/// Process ids are below this (PID_MAX_LIMIT).
+const PIDS: u32 = 1 << 22;
+const SPREAD: u32 = 0x9e37_79b1;
+
 /// The first id of process `pid`, less `FIRST_TID`. Neighbours in pid, which are most often those that share locks, lie
 /// far apart, so that they meet only if both have very many threads. (Multiplying by an odd number permutes.)
 fn offset_of_process(pid: i32) -> u32 {
-    const PIDS: u32 = 1 << 22;
-    ((pid as u32).wrapping_mul(0x9e37_79b1) & (PIDS - 1)) * TIDS_OF_PROCESS
+    ((pid as u32).wrapping_mul(SPREAD) & (PIDS - 1)) * TIDS_OF_PROCESS
 }
 
 /// What a task is doing.
@@ -191,6 +196,8 @@ pub struct Tasks {
     free_count: u32,
     /// Where this process's ids begin, less `FIRST_TID`.
     offset: u32,
+    /// The process that this one is a copy of (fork); 0 if none.
+    copied_from: i32,
     /// Live tasks, main included.
     pub live: u32,
 }
@@ -206,6 +213,7 @@ impl Tasks {
             last_free: NONE,
             free_count: 0,
             offset: 0,
+            copied_from: 0,
             live: 0,
         }
     }
@@ -241,6 +249,12 @@ impl Tasks {
     /// Tasks made from now on have ids of process `pid`.
     pub fn number_for(&mut self, pid: i32) {
         self.offset = offset_of_process(pid);
+    }
+
+    /// The same in the child of a fork, whose parent is `parent`.
+    pub fn number_for_child(&mut self, pid: i32, parent: i32) {
+        self.copied_from = parent;
+        self.number_for(pid);
     }
 
     /// A new record, all zero but for its id. EAGAIN if all are in use.
@@ -328,8 +342,7 @@ impl Tasks {
         if tid <= 0 {
             return None;
         }
-        let place = (tid as u32).wrapping_sub(FIRST_TID);
-        let guess = if place >= self.offset { place - self.offset } else { place.wrapping_add(TIDS - self.offset) };
+        let guess = self.guess(tid as u32);
         if guess < self.used && self.is_task(guess) && self[guess].tid == tid as u32 {
             return Some(guess);
         }
@@ -340,8 +353,14 @@ impl Tasks {
 
     /// Whether `tid` was a task's that has ended.
     pub fn had_tid(&self, tid: u32) -> bool {
-        let place = tid.wrapping_sub(FIRST_TID).wrapping_sub(self.offset);
+        let place = self.guess(tid);
         tid >= FIRST_TID && place < self.used && !self.is_task(place) && self[place].tid == tid
+    }
+
+    /// The record that has `tid`, if any has.
+    fn guess(&self, tid: u32) -> TaskId {
+        let place = tid.wrapping_sub(FIRST_TID);
+        if place >= self.offset { place - self.offset } else { place.wrapping_add(TIDS - self.offset) }
     }
 
     /// After a fork from a thread, the task that carries the process's id is not number 0.

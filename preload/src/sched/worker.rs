@@ -282,7 +282,8 @@ impl Worker {
     /// As `schedule`, when it is time to look around, or nothing is ready.
     #[cold]
     fn schedule_after_look(&mut self) -> Resume {
-        loop {
+        let mut has_idled = false;
+        let id = loop {
             if self.attention.load(Ordering::Relaxed) != 0 {
                 // Attempts that could wait are not made before the signals have been looked after.
                 kernel::signal::look_after(self);
@@ -291,11 +292,18 @@ impl Worker {
                 self.look_around();
             }
             match self.run_queue.pop(&mut self.tasks) {
-                Some(id) if !self.tasks[id].retries || kernel::io::retry(self, id) => return self.switch_to(id),
+                Some(id) if !self.tasks[id].retries || kernel::io::retry(self, id) => break id,
                 Some(_) => self.until_look -= 1,
-                None => self.idle(),
+                None => {
+                    self.idle();
+                    has_idled = true;
+                }
             }
+        };
+        if has_idled {
+            self.preemption.wakes_up();
         }
+        self.switch_to(id)
     }
 
     /// Whether a look at the poller could make a task ready.

@@ -2,10 +2,10 @@
 //! times a second, over itself, and removed before the program ends.
 
 use crate::raw;
+use crate::report::fixed_text::FixedText;
 use crate::report::message::STDERR;
 use crate::sched::clock::NS_PER_S;
 use crate::sched::worker::WORKER;
-use core::fmt::Write;
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use syscalls::Sysno;
 
@@ -49,28 +49,14 @@ fn draw(running: u32, done: u64, now: u64) {
     let elapsed = now.saturating_sub(BEGAN.load(Ordering::Relaxed)).max(1);
     let rate = done.saturating_mul(NS_PER_S) / elapsed;
     let calls = if running == 1 { "call" } else { "calls" };
-    let mut line = Text { bytes: [0; 96], length: 0 };
-    let _ = write!(line, "\r\x1b[Kgrivet: {running} {calls} running, {done} done, {rate} per second");
-    let _ = raw::write(STDERR, &line.bytes[..line.length]);
+    let line =
+        FixedText::<96>::of(format_args!("\r\x1b[Kgrivet: {running} {calls} running, {done} done, {rate} per second"));
+    let _ = raw::write(STDERR, line.bytes());
 }
 
 /// Removes the line.
 pub fn end() {
     if SHOWN.swap(false, Ordering::Relaxed) && DRAWN.load(Ordering::Relaxed) != 0 {
         let _ = raw::write(STDERR, b"\r\x1b[K");
-    }
-}
-
-struct Text {
-    bytes: [u8; 96],
-    length: usize,
-}
-
-impl Write for Text {
-    fn write_str(&mut self, text: &str) -> core::fmt::Result {
-        let end = self.length + text.len();
-        self.bytes.get_mut(self.length..end).ok_or(core::fmt::Error)?.copy_from_slice(text.as_bytes());
-        self.length = end;
-        Ok(())
     }
 }

@@ -72,7 +72,7 @@ fn find_out(worker: &mut Worker, fd: i32) -> Kind {
 }
 
 /// Mode and inode of the open file `fd`.
-fn stat(fd: i32) -> Option<(u32, u64)> {
+pub(super) fn stat(fd: i32) -> Option<(u32, u64)> {
     let mut stat = [0u64; 18];
     // SAFETY: struct stat is 144 bytes: st_dev, st_ino, st_nlink, then st_mode in the low half of the fourth word.
     let answer = unsafe { raw::call(Sysno::fstat as u32, [fd as usize, stat.as_mut_ptr() as usize, 0, 0, 0, 0]) };

@@ -77,7 +77,8 @@ pub fn submit(worker: &mut Worker, id: TaskId, job: Job) {
     worker.tasks[id].wait = Wait::Pool;
     worker.pool.outstanding += 1;
     if open_notify(worker).is_err() || !start(worker, id, job) {
-        if worker.pool.line.try_reserve(1).is_ok() && worker.pool.tasks.iter().any(Option::is_some) {
+        let can_stand = elsewhere::can_be_tried(job.number) || worker.pool.tasks.iter().any(Option::is_some);
+        if can_stand && worker.pool.line.try_reserve(1).is_ok() {
             worker.pool.line.push_back((id, job));
             return;
         }
@@ -88,12 +89,27 @@ pub fn submit(worker: &mut Worker, id: TaskId, job: Job) {
     }
 }
 
+/// Whether another call that waits for others would get a thread at once.
+pub fn has_room(worker: &Worker) -> bool {
+    let waits = |task: &Option<(TaskId, Job)>| task.is_some_and(|(_, job)| elsewhere::waits_for_others(job.number));
+    worker.pool.tasks.iter().filter(|task| waits(task)).count() < SLOTS - RESERVED
+}
+
+/// Waits until the threads that make calls are asleep in them, as far as can be seen and for `limit` ns at most: what the
+/// running task does next must find them waiting.
+pub fn settle(worker: &Worker, limit: u64) {
+    let end = worker.clock.now() + limit;
+    for slot in (0..SLOTS).filter(|&slot| worker.pool.tasks[slot].is_some()) {
+        while threads::is_running(slot) && worker.clock.now() < end {
+            // SAFETY: takes no arguments.
+            unsafe { raw::call(Sysno::sched_yield as u32, [0; 6]) };
+        }
+    }
+}
+
 fn start(worker: &mut Worker, id: TaskId, job: Job) -> bool {
     let Some(notify) = worker.pool.notify else { return false };
-    let waits = |task: &Option<(TaskId, Job)>| task.is_some_and(|(_, job)| elsewhere::waits_for_others(job.number));
-    if elsewhere::waits_for_others(job.number)
-        && worker.pool.tasks.iter().filter(|task| waits(task)).count() >= SLOTS - RESERVED
-    {
+    if elsewhere::waits_for_others(job.number) && !has_room(worker) {
         return false;
     }
     let free = (0..SLOTS).filter(|&slot| worker.pool.tasks[slot].is_none());

@@ -7,6 +7,7 @@ use crate::allocator::name_mapping;
 use crate::arch::x86_64::gate::idle_call;
 use crate::arch::x86_64::start_thread;
 use crate::kernel::preempt::SIGNAL;
+use crate::kernel::proc_text;
 use crate::kernel::signal::bit;
 use crate::raw;
 use crate::sched::clock::NS_PER_S;
@@ -208,6 +209,20 @@ pub fn interrupt(slot: usize, pid: i32) {
     let thread = shared.thread.load(Ordering::Acquire);
     // SAFETY: sends a signal to a thread of this process; one that has ended is not found.
     unsafe { raw::call(Sysno::tgkill as u32, [pid as usize, thread as usize, SIGNAL as usize, 0, 0, 0]) };
+}
+
+/// Whether the slot's thread is not asleep in its call: it has not got there yet, or is on its way back. False if nothing
+/// tells.
+pub fn is_running(slot: usize) -> bool {
+    let shared = &POOL[slot];
+    if shared.state.load(Ordering::Acquire) != WORKS {
+        return false;
+    }
+    let thread = shared.thread.load(Ordering::Acquire);
+    // The thread's state stands behind its name, which is in brackets and has none after it (proc_pid_stat(5)).
+    let stat = proc_text::read_at(format_args!("/proc/self/task/{thread}/stat")).unwrap_or_default();
+    let name_end = stat.iter().rposition(|&byte| byte == b')');
+    name_end.and_then(|end| stat.get(end + 2)) == Some(&b'R')
 }
 
 /// Threads end, those at work (`is_busy`) when their call is done.

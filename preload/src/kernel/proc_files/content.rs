@@ -2,14 +2,11 @@
 //! that the task has put in their places (proc_pid_stat(5), proc_pid_status(5)).
 
 use super::threads;
-use crate::kernel::{cpu_time, signal};
-use crate::raw;
+use crate::kernel::{cpu_time, proc_text, signal};
 use crate::sched::task::{FIRST_TID, State, TaskId};
 use crate::sched::worker::Worker;
 use alloc::vec::Vec;
 use core::fmt::Write;
-use linux_raw_sys::general::AT_FDCWD;
-use syscalls::Sysno;
 
 /// Bytes of a directory entry without its name, and of the longest one (struct linux_dirent64).
 const ENTRY: usize = 19;
@@ -78,34 +75,6 @@ pub fn name(worker: &mut Worker, id: TaskId) -> Option<Vec<u8>> {
     Some(text.0)
 }
 
-/// The kernel's text about the worker's thread, or the process.
-fn of_kernel(path: &core::ffi::CStr) -> Option<Vec<u8>> {
-    const STEP: usize = 4096;
-    // SAFETY: a C string.
-    let fd = unsafe { raw::call(Sysno::openat as u32, [AT_FDCWD as usize, path.as_ptr() as usize, 0, 0, 0, 0]) };
-    if fd < 0 {
-        return None;
-    }
-    let mut text = Vec::new();
-    loop {
-        let length = text.len();
-        if text.try_reserve(STEP).is_err() {
-            break;
-        }
-        text.resize(length + STEP, 0);
-        let arguments = [fd as usize, text[length..].as_mut_ptr() as usize, STEP, 0, 0, 0];
-        // SAFETY: writes to the part that was just added.
-        let got = unsafe { raw::call(Sysno::read as u32, arguments) };
-        text.truncate(length + got.max(0) as usize);
-        if got <= 0 {
-            break;
-        }
-    }
-    // SAFETY: opened above.
-    unsafe { raw::call(Sysno::close as u32, [fd as usize, 0, 0, 0, 0, 0]) };
-    Some(text)
-}
-
 fn letter(worker: &Worker, id: TaskId) -> char {
     if worker.tasks[id].state == State::Parked { 'S' } else { 'R' }
 }
@@ -118,7 +87,7 @@ fn own_name(worker: &Worker, task: Option<TaskId>) -> Option<&[u8]> {
 /// `stat` of a task, or of the whole process, of which it is the first (None if that has ended).
 pub fn stat(worker: &mut Worker, task: Option<TaskId>, is_whole: bool) -> Option<Vec<u8>> {
     const FIRST_AFTER_NAME: usize = 3;
-    let kernel = of_kernel(if is_whole { c"/proc/self/stat" } else { c"/proc/thread-self/stat" })?;
+    let kernel = proc_text::read(if is_whole { c"/proc/self/stat" } else { c"/proc/thread-self/stat" }).ok()?;
     let close = kernel.iter().rposition(|&byte| byte == b')')?;
     let mut text = Text(Vec::new());
     match (task, own_name(worker, task)) {
@@ -150,7 +119,7 @@ pub fn stat(worker: &mut Worker, task: Option<TaskId>, is_whole: bool) -> Option
 
 /// `status`, the same.
 pub fn status(worker: &mut Worker, task: Option<TaskId>, is_whole: bool) -> Option<Vec<u8>> {
-    let kernel = of_kernel(if is_whole { c"/proc/self/status" } else { c"/proc/thread-self/status" })?;
+    let kernel = proc_text::read(if is_whole { c"/proc/self/status" } else { c"/proc/thread-self/status" }).ok()?;
     let mut text = Text(Vec::new());
     for line in kernel.split_inclusive(|&byte| byte == b'\n') {
         let end = line.iter().position(|&byte| byte == b':').unwrap_or(line.len());

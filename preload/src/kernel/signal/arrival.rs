@@ -8,7 +8,7 @@ use super::{FAULTS, SIG_DFL, bit};
 use crate::arch::x86_64::frame::RED_ZONE;
 use crate::arch::x86_64::gate::{self, Place};
 use crate::arch::x86_64::user_memory;
-use crate::kernel::{cpu_time, pool, preempt, scheduling};
+use crate::kernel::{cpu_time, pool, preempt, scheduling, unseen};
 use crate::observe::blocking;
 use crate::raw;
 use crate::report::{overflow, say};
@@ -141,6 +141,17 @@ pub unsafe extern "C" fn arrive(signal: i32, info: *const SigInfo, context: *mut
     // SAFETY: atomics, and fields that do not change after activation.
     if unsafe { (*worker).observer.blocking.is_tick(&info) } {
         blocking_tick(worker, info, inside || place != Place::Elsewhere, context);
+        return;
+    }
+    // SAFETY: atomics, and fields that do not change while the timer exists.
+    let preemption = unsafe { &(*worker).preemption };
+    if preemption.unseen.is_tick(&info) {
+        if inside || place != Place::Elsewhere {
+            preemption.unseen.tick_inside();
+        } else {
+            // SAFETY: the program runs, so nothing of grivet's holds a reference to the worker.
+            unseen::tick(unsafe { &mut *worker }, &mut context.registers);
+        }
         return;
     }
     if is_fault && inside {

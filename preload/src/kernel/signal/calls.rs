@@ -1,8 +1,8 @@
 //! The system calls about signals, answered for the calling task: sigaction(2), sigprocmask(2), sigreturn(2),
-//! sigaltstack(2), tgkill(2), sigsuspend(2), sigtimedwait(2), sigpending(2), pause(2).
+//! sigaltstack(2), sigsuspend(2), sigtimedwait(2), sigpending(2), pause(2). Those that send one are in `sending.rs`.
 
-use super::delivery::{deliver_pending, post};
-use super::frame::{AUTODISARM, SI_TKILL, SigContext, SigInfo, SignalFrame, StackT, UContext, unshow};
+use super::delivery::deliver_pending;
+use super::frame::{AUTODISARM, SigContext, SignalFrame, StackT, UContext, unshow};
 use super::{
     Action, FAULTS, IGNORED_BY_DEFAULT, SIG_DFL, SIG_IGN, SIGNALS, Signals, UNBLOCKABLE, bit, mask_of, pending_for,
     set_mask, sync_kernel_mask,
@@ -11,7 +11,7 @@ use crate::arch::x86_64::gate;
 use crate::arch::x86_64::user_memory as user;
 use crate::arch::{Frame, Resume};
 use crate::kernel::signal::arrival::arrive;
-use crate::kernel::{Outcome, error, identity, preempt, time, timer};
+use crate::kernel::{Outcome, error, preempt, time, timer};
 use crate::raw;
 use crate::sched::task::{TaskId, Wait};
 use crate::sched::worker::Worker;
@@ -239,62 +239,6 @@ pub fn sigaltstack(worker: &mut Worker, call: &mut Frame) -> Outcome {
     if old != 0 && user::write(old, &present.as_told(call.rsp)).is_err() {
         return Outcome::Done(error(Errno::EFAULT));
     }
-    Outcome::Done(0)
-}
-
-/// tgkill(2) and tkill(2) to a task. Other processes' threads are the kernel's.
-pub fn thread_kill(worker: &mut Worker, call: &mut Frame, number: Sysno) -> Outcome {
-    let [first, second, third, ..] = call.arguments().map(|word| word as i32);
-    let (group, tid, signal) =
-        if number == Sysno::tgkill { (Some(first), second, third) } else { (None, first, second) };
-    if group.is_some_and(|group| group != worker.pid) {
-        return Outcome::Pass;
-    }
-    let Some(target) = worker.tasks.by_tid(tid) else {
-        // The first thread is there when it has ended before the others, but takes no signals.
-        let is_ended_main = tid == worker.pid && (0..=SIGNALS as i32).contains(&signal);
-        let is_taken = is_ended_main && ![0, SIGKILL as i32, SIGSTOP as i32].contains(&signal);
-        return if is_taken { Outcome::Done(0) } else { Outcome::Pass };
-    };
-    if !(0..=SIGNALS as i32).contains(&signal) {
-        return Outcome::Done(error(Errno::EINVAL));
-    }
-    if signal == 0 {
-        return Outcome::Done(0);
-    }
-    identity::signal_is_sent(worker, signal as usize);
-    // SAFETY: getuid takes no arguments; kill sends this process a signal that no handler can see.
-    unsafe {
-        if (bit(SIGKILL) | bit(SIGSTOP)) & bit(signal as u32) != 0 {
-            return Outcome::Done(raw::call(Sysno::kill as u32, [worker.pid as usize, signal as usize, 0, 0, 0, 0]));
-        }
-        let uid = raw::call(Sysno::getuid as u32, [0; 6]) as u32;
-        post(worker, SigInfo::from_thread(signal as u32, worker.pid, uid), Some(target));
-    }
-    Outcome::Done(0)
-}
-
-/// rt_tgsigqueueinfo(2) to a task, on which pthread_sigqueue is built.
-pub fn thread_queue(worker: &mut Worker, call: &mut Frame) -> Outcome {
-    let [group, tid, signal, info, ..] = call.arguments();
-    if group as i32 != worker.pid {
-        return Outcome::Pass;
-    }
-    let Some(target) = worker.tasks.by_tid(tid as i32) else { return Outcome::Pass };
-    // SAFETY: a siginfo is plain integers.
-    let mut info: SigInfo = match unsafe { user::read(info) } {
-        Ok(info) => info,
-        Err(errno) => return Outcome::Done(error(errno)),
-    };
-    if !(1..=SIGNALS).contains(&signal) || (bit(SIGKILL) | bit(SIGSTOP)) & bit(signal as u32) != 0 {
-        return Outcome::Done(error(Errno::EINVAL));
-    }
-    // Only the kernel says these of another thread's signals.
-    if (info.si_code >= 0 || info.si_code == SI_TKILL) && target != worker.current {
-        return Outcome::Done(error(Errno::EPERM));
-    }
-    info.si_signo = signal as i32;
-    post(worker, info, Some(target));
     Outcome::Done(0)
 }
 

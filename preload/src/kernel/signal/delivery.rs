@@ -209,7 +209,10 @@ fn break_off(worker: &mut Worker, id: TaskId, action: &Action) {
     let number = Sysno::new(worker.frame_of(id).number() as usize);
     let restarts_always = wait == Wait::Futex && result == error(Errno::EINTR) && is_for_lock(worker.frame_of(id));
     let can_restart = match wait {
-        Wait::Futex | Wait::File => worker.tasks[id].deadline == 0 && !number.is_some_and(never_restarts),
+        Wait::Futex | Wait::File => {
+            (worker.tasks[id].deadline == 0 || number.is_some_and(restarts_with_limit))
+                && !number.is_some_and(never_restarts)
+        }
         Wait::Child | Wait::Several => true,
         _ => false,
     };
@@ -234,6 +237,11 @@ fn break_off(worker: &mut Worker, id: TaskId, action: &Action) {
 fn is_for_lock(call: &Frame) -> bool {
     let command = call.rsi as u32 & !(FUTEX_PRIVATE_FLAG | FUTEX_CLOCK_REALTIME);
     matches!(command, FUTEX_LOCK_PI | FUTEX_LOCK_PI2 | FUTEX_WAIT_REQUEUE_PI)
+}
+
+/// Calls whose time limit is a point in time, so that they can be made again as they are.
+fn restarts_with_limit(number: Sysno) -> bool {
+    matches!(number, Sysno::mq_timedsend | Sysno::mq_timedreceive)
 }
 
 /// Calls that are interrupted even by handlers with SA_RESTART (signal(7)).

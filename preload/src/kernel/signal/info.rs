@@ -5,6 +5,13 @@ use linux_raw_sys::general::SI_TIMER;
 /// si_code of what tgkill(2) sends.
 pub const SI_TKILL: i32 = -6;
 
+/// si_code of a signal for one task, from another process under grivet. Negative, as those must be that a process sends.
+const FOR_TASK: i32 = -0x6772_6976;
+/// Words of such a siginfo, behind sender and value: the task's id, and the code that it is to be told. No more than two
+/// words there reach another process.
+const TASK: usize = 2;
+const CODE: usize = 3;
+
 /// siginfo_t: the fields that grivet reads or writes; the rest is carried along.
 #[repr(C)]
 #[derive(Clone, Copy)]
@@ -67,5 +74,22 @@ impl SigInfo {
         let mut info = SigInfo { si_signo: signal as i32, si_code: SI_TKILL, ..SigInfo::NONE };
         info.words[0] = u64::from(pid as u32) | u64::from(uid) << 32;
         info
+    }
+
+    /// The same for task `tid` of another process.
+    pub fn for_task(mut self, tid: u32) -> SigInfo {
+        self.words[TASK] = u64::from(tid);
+        self.words[CODE] = self.si_code as u64;
+        self.si_code = FOR_TASK;
+        self
+    }
+
+    /// The task that it is for, if it says so; it is as it was sent, then.
+    pub fn take_task(&mut self) -> Option<u32> {
+        if self.si_code != FOR_TASK {
+            return None;
+        }
+        self.si_code = core::mem::take(&mut self.words[CODE]) as i32;
+        Some(core::mem::take(&mut self.words[TASK]) as u32)
     }
 }

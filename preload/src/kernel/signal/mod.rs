@@ -14,6 +14,7 @@ pub mod frame;
 pub mod info;
 pub mod inherited;
 pub mod masks;
+pub mod sending;
 pub mod stack;
 
 use crate::arch::Resume;
@@ -244,7 +245,10 @@ pub fn become_child(worker: &mut Worker) {
 }
 
 /// The task that a signal of the kernel's is for, None if it is for the process. An error if its task is gone.
-fn target_of(worker: &Worker, info: &SigInfo) -> Result<Option<TaskId>, NoTask> {
+fn target_of(worker: &Worker, info: &mut SigInfo) -> Result<Option<TaskId>, NoTask> {
+    if let Some(tid) = info.take_task() {
+        return worker.tasks.by_tid(tid as i32).map(Some).ok_or(NoTask);
+    }
     match info.si_code {
         SI_TIMER => timer::target(worker, info),
         // From another process, which knows only the first thread.
@@ -256,7 +260,7 @@ fn target_of(worker: &Worker, info: &SigInfo) -> Result<Option<TaskId>, NoTask> 
 /// Gives every noted signal to a task. Called on the worker's stack.
 pub fn look_after(worker: &mut Worker) {
     worker.attention.store(0, Ordering::Relaxed);
-    while let Some(arrival) = arrival::take() {
+    while let Some(mut arrival) = arrival::take() {
         if arrival.is_fault {
             let current = worker.current;
             delivery::force(worker, current, arrival.info);
@@ -271,7 +275,7 @@ pub fn look_after(worker: &mut Worker) {
                 continue;
             }
             let target = match arrival.target {
-                NONE => target_of(worker, &arrival.info),
+                NONE => target_of(worker, &mut arrival.info),
                 target => Ok(Some(target)),
             };
             if let Ok(target) = target {
