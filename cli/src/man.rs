@@ -54,7 +54,7 @@ pub fn page(subcommand: Option<&str>) -> Result<Vec<u8>, Refusal> {
             .ok_or_else(|| {
                 Refusal::new(
                     Status::Usage,
-                    format!("man {name}: no such page; allowed: run, check, dump, top, or nothing"),
+                    format!("man {name}: no such page; allowed: run, check, dump, top, libgrivet, or nothing"),
                 )
             })?,
     };

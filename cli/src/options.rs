@@ -38,7 +38,7 @@ pub enum Command {
     /// Looks PROGRAM up in PATH, inspects it, adds libgrivet.so to LD_PRELOAD and becomes PROGRAM:
     /// exit status and signals are the program's own, and no other process stays behind.
     #[command(after_long_help = crate::status::help_text())]
-    Run(RunOptions),
+    Run(Box<RunOptions>),
 
     /// Say what grivet would do with a program, and why
     ///

@@ -161,8 +161,8 @@ fn write_all(worker: &Worker, accounts: &Accounts, ticks_per_ms: u64, json: &mut
     let ms = |ticks| Ms { ticks, ticks_per_ms };
     let (mapped, stacks) = worker.arena.size();
     let end = worker.name.iter().position(|&byte| byte == 0).unwrap_or(worker.name.len());
-    write!(json, "{{\n  \"program\": {},\n  \"pid\": {},\n", Quoted(&worker.name[..end]), worker.pid)?;
-    write!(json, "  \"threads\": {{\"made\": {}, \"most_at_once\": {}}},\n", stats.threads, stats.peak)?;
+    writeln!(json, "{{\n  \"program\": {},\n  \"pid\": {},", Quoted(&worker.name[..end]), worker.pid)?;
+    writeln!(json, "  \"threads\": {{\"made\": {}, \"most_at_once\": {}}},", stats.threads, stats.peak)?;
     write!(json, "  \"switches\": {},\n  \"waits\": {{", stats.switches)?;
     let mut separator = "\n";
     for (number, waits) in (0..CAUSES as u8).zip(&accounts.by_cause).filter(|(_, waits)| waits.count != 0) {
@@ -178,11 +178,11 @@ fn write_all(worker: &Worker, accounts: &Accounts, ticks_per_ms: u64, json: &mut
     )?;
     let saved = stats.answered.saturating_sub(raw::made());
     write!(json, "\"made_by_grivet\": {}, \"saved\": {saved}, ", raw::made())?;
-    write!(json, "\"received_together\": {}}},\n", stats.received_together)?;
+    writeln!(json, "\"received_together\": {}}},", stats.received_together)?;
     write!(json, "  \"cpu\": {{\"user_us\": {}, \"system_us\": {}, ", usage.user_us, usage.system_us)?;
-    write!(json, "\"idle_ms\": {}}},\n", ms(accounts.idle))?;
+    writeln!(json, "\"idle_ms\": {}}},", ms(accounts.idle))?;
     write!(json, "  \"memory\": {{\"largest_kib\": {}, \"stacks_in_use\": {stacks}, ", usage.largest_kib)?;
-    write!(json, "\"stack_addresses_kib\": {}}},\n", mapped >> 10)?;
+    writeln!(json, "\"stack_addresses_kib\": {}}},", mapped >> 10)?;
     write_list(json, "ran_longest", &accounts.busiest, &ms)?;
     json.write_str(",\n")?;
     write_list(json, "waited_longest", &accounts.most_blocked, &ms)?;

@@ -7,6 +7,7 @@ pub mod clock;
 pub mod descriptors;
 pub mod idle;
 pub mod io_uring;
+pub mod look;
 pub mod parking;
 pub mod poller;
 pub mod real_time;

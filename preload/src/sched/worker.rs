@@ -16,7 +16,7 @@ use crate::kernel::proc_files::ProcFiles;
 use crate::kernel::signal::Signals;
 use crate::kernel::signal::descriptor::SignalFiles;
 use crate::kernel::watched::Watchdog;
-use crate::observe::{self, Observer, deadlock};
+use crate::observe::{self, Observer};
 use crate::report::stats::Stats;
 use crate::sched::arena::StackArena;
 use crate::sched::clock::Clock;
@@ -33,10 +33,6 @@ use core::sync::atomic::{AtomicU32, Ordering};
 /// Switches after which timers and pollers are looked at even though tasks are ready.
 pub const SWITCHES_BETWEEN_LOOKS: u32 = 64;
 
-/// Ticks of the time stamp counter after which files are looked at in any case: a millisecond at most, for no processor
-/// of this kind counts slower than 1 GHz.
-const LOOK_CYCLES: u64 = 1_000_000;
-
 /// One kernel thread's scheduler.
 #[repr(C)]
 pub struct Worker {
@@ -50,7 +46,7 @@ pub struct Worker {
     /// The thread pointer that is loaded, so that it is not loaded again.
     loaded_fs: u64,
     loaded_float: FloatControl,
-    until_look: u32,
+    pub until_look: u32,
     /// CLOCK_MONOTONIC in units of 2^20 ns, as of the last look around: when tasks began to wait (`Task::since`).
     pub coarse_time: u32,
     /// Someone wants to know of each change of a task's state: `observe`, or the CPU clocks of tasks.
@@ -77,7 +73,7 @@ pub struct Worker {
     pub children: Children,
     pub watchdog: Watchdog,
     /// Time stamp counter at the last look around.
-    looked_at: u64,
+    pub looked_at: u64,
     pub shared_waiters: Vec<TaskId>,
     pub proc_files: ProcFiles,
     /// Bits of a futex address that the short way is not for: the lowest two, or all if the program has kernel threads of
@@ -309,54 +305,6 @@ impl Worker {
         self.switch_to(id)
     }
 
-    /// Whether a look at the poller could make a task ready.
-    #[inline(always)]
-    pub fn waits_for_files(&self) -> bool {
-        self.descriptors.has_waiters() || self.pool.outstanding != 0
-    }
-
-    fn has_not_looked_for_long(&self) -> bool {
-        self.waits_for_files() && cpu::time_stamp().wrapping_sub(self.looked_at) > LOOK_CYCLES
-    }
-
-    /// Whether a task that has just looked at files, and need not wait, should let others go first: it `has_woken` one, or
-    /// nobody has looked for a millisecond after those that wait for files or the time.
-    pub fn is_time_for_others(&mut self, has_woken: bool) -> bool {
-        if self.preemption.is_forbidden() || self.run_queue.real_time.running != 0 {
-            return false;
-        }
-        if !has_woken {
-            let now = cpu::time_stamp();
-            if now.wrapping_sub(self.looked_at) <= LOOK_CYCLES {
-                return false;
-            }
-            self.looked_at = now;
-            self.look_around();
-        }
-        !self.run_queue.is_empty()
-    }
-
-    /// Timers that are due, files that are ready, shared futexes that have changed.
-    pub fn look_around(&mut self) {
-        self.until_look = SWITCHES_BETWEEN_LOOKS;
-        self.coarse_time = coarse(self.clock.now());
-        self.observer.by_nobody = true;
-        if !self.timers.is_empty() {
-            self.expire_timers();
-        }
-        if self.waits_for_files() {
-            self.looked_at = cpu::time_stamp();
-            crate::kernel::io::look(self);
-        }
-        if !self.shared_waiters.is_empty() {
-            crate::kernel::shared_futex::check(self);
-        }
-        self.observer.by_nobody = false;
-        if deadlock::due_in(self) == 0 && deadlock::has_news(self) {
-            deadlock::look(self);
-        }
-    }
-
     #[cold]
     fn watch_switch(&mut self, id: TaskId) {
         if self.cpu_time.is_on {
@@ -410,26 +358,12 @@ impl Worker {
         self.loaded_float = FloatControl::current();
     }
 
-    /// Wakes all sleepers whose time has come.
-    pub fn expire_timers(&mut self) {
-        let now = self.clock.now();
-        while let Some(id) = self.timers.pop_due(now) {
-            crate::kernel::time_out(self, id, now);
-        }
-    }
-
     /// Task `id`'s name, without padding.
     pub fn name_of(&self, id: TaskId) -> &[u8] {
         let own = self.tasks[id].extra.as_ref().map(|extra| &extra.name).filter(|name| name[0] != 0);
         let name = own.unwrap_or(&self.name);
         let end = name.iter().position(|&byte| byte == 0).unwrap_or(name.len());
         &name[..end]
-    }
-
-    /// Whether a look around could make a task ready.
-    pub fn has_something_to_look_for(&self) -> bool {
-        let is_due = |deadline| deadline <= self.clock.now();
-        self.waits_for_files() || !self.shared_waiters.is_empty() || self.timers.next_deadline().is_some_and(is_due)
     }
 
     /// Asks for a look at what has happened before any task goes on.
