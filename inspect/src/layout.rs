@@ -4,7 +4,7 @@
 //! A task that does not run goes on from its `resume` word. If that is even, it is the address of a frame of registers (the
 //! gate's), which lies on the task's stack; if it is odd, less one it is the address of a signal frame as the kernel
 //! lays it out (struct rt_sigframe). In a gate frame `rip` is where the task goes on; if it equals `site`, the call has not
-//! been made yet, and the word eight bytes before `site` in memory is the address in the program behind it. The
+//! been made yet, and the word sixteen bytes before `site` in memory is the address in the program behind it. The
 //! task `current` of an awake worker runs if its state is `running`: its registers are the kernel thread's, whose id
 //! is the process's. If they are inside the worker's own stack, the task is in a call: the word at `stack_top` then holds the address of
 //! its gate frame.

@@ -1,7 +1,7 @@
 //! A worker: one kernel thread that runs tasks, with everything that it owns. It switches tasks by choosing which saved
 //! frame the gate returns to. Nothing here blocks but `idle.rs`.
 
-use crate::arch::x86_64::cpu::{self, Cpu, FloatControl};
+use crate::arch::x86_64::cpu::{Cpu, FloatControl};
 use crate::arch::{Frame, Resume};
 use crate::config::Config;
 use crate::kernel;
