@@ -56,13 +56,12 @@ impl Screenshot {
     fn of(name: &str, scheme: &str, file: &str) -> Screenshot {
         let path = files().join(format!("{name}.png"));
         chromium(name, &[scheme, &format!("--screenshot={}", path.display())], file);
-        let file = std::io::BufReader::new(std::fs::File::open(&path).expect("a screenshot"));
-        let mut reader = png::Decoder::new(file).read_info().expect("a PNG file");
-        let mut bytes = vec![0; reader.output_buffer_size().expect("a size")];
-        let size = reader.next_frame(&mut bytes).expect("its pixels").buffer_size();
-        let samples = reader.output_color_type().0.samples();
-        assert!(samples >= 3, "in colour");
-        Screenshot(bytes[..size].chunks(samples).map(|pixel| [pixel[0], pixel[1], pixel[2]]).collect())
+        let file = std::fs::read(&path).expect("a screenshot");
+        let header = minipng::decode_png_header(&file).expect("a PNG file");
+        let mut bytes = vec![0; header.required_bytes_rgba8bpc()];
+        let mut image = minipng::decode_png(&file, &mut bytes).expect("its pixels");
+        image.convert_to_rgba8bpc().expect("room for colours");
+        Screenshot(image.pixels().chunks(4).map(|pixel| [pixel[0], pixel[1], pixel[2]]).collect())
     }
 
     /// How much of it has this colour, in per cent.
