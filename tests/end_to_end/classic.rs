@@ -92,7 +92,6 @@ fn zeromqs_io_threads_are_green_under_grivet() {
     let native = zmq_requests().natively();
     assert_eq!(native.end, End::Exited(0), "{native:#?}");
     assert_eq!(native.stdout.lines().collect::<Vec<_>>(), ANSWERS);
-    assert!(native.most_kernel_threads >= 4, "{native:#?}");
     let green = zmq_requests().well_under_grivet();
     assert_eq!(green.stdout, native.stdout);
     // The server's, the reaper and the I/O thread at least.

@@ -160,7 +160,7 @@ impl Preemption {
     }
 
     /// The worker has slept, and tasks go on.
-    pub fn wakes_up(&self) {
+    pub fn wakes_up(&mut self) {
         self.unseen.wakes_up(self.armed);
     }
 

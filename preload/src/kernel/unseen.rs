@@ -29,8 +29,6 @@ use syscalls::{Errno, Sysno};
 const TICK: u64 = 100_000_000;
 /// The same once such a call has been met: there will be more.
 const SOON: u64 = 10_000_000;
-/// No more than this, however often a tick has disturbed a call that it need not have.
-const SELDOM: u64 = 3_600_000_000_000;
 /// Marks the timer's signals as ours (`si_value`).
 const MARK: u64 = 0x6772_6976_6574_0003;
 /// Bytes of code before a call in which its number is looked for.
@@ -92,9 +90,10 @@ impl Unseen {
     }
 
     /// The worker has slept, and tasks go on. If that was for so long that the ticks rest, they come again.
-    pub fn wakes_up(&self, ticks: bool) {
+    pub fn wakes_up(&mut self, ticks: bool) {
         self.asleep.store(false, Ordering::Relaxed);
         if ticks && !self.armed.load(Ordering::Relaxed) {
+            self.interval = self.usual();
             self.set(true);
         }
     }
@@ -104,6 +103,11 @@ impl Unseen {
         if self.asleep.load(Ordering::Relaxed) {
             self.rest();
         }
+    }
+
+    /// How often ticks come as a rule.
+    fn usual(&self) -> u64 {
+        if self.said { SOON } else { TICK }
     }
 
     /// Ticks come this often from now on.
@@ -133,7 +137,10 @@ pub fn tick(worker: &mut Worker, registers: &mut SigContext) {
         // Nobody else is kept waiting.
         worker.preemption.rest();
     }
-    let Some(call) = interrupted(registers) else { return };
+    let Some(call) = interrupted(registers) else {
+        let unseen = &mut worker.preemption.unseen;
+        return unseen.come_every(unseen.usual());
+    };
     if rewrite::original(call.site).is_some() {
         return passed_on(worker, registers, &call);
     }
@@ -151,8 +158,9 @@ pub fn tick(worker: &mut Worker, registers: &mut SigContext) {
         worker.set_strangers(true);
         shared_futex::enter_all(worker);
     }
-    worker.preemption.unseen.come_every(SOON);
     report(worker, call.site, number);
+    let unseen = &mut worker.preemption.unseen;
+    unseen.come_every(unseen.usual());
 }
 
 /// The call in which the program was interrupted, if it was in one.
@@ -214,10 +222,10 @@ fn again_unseen(worker: &mut Worker, registers: &mut SigContext, call: &Call, nu
     }
 }
 
-/// A wait of a given time began anew for nothing. Were it to do so at each tick, it would never end.
+/// A wait of a given time began anew for nothing. Were it to do so at ticks that come equally often, it might never end.
 fn disturbed(worker: &mut Worker) {
     let unseen = &mut worker.preemption.unseen;
-    unseen.come_every((unseen.interval * 2).min(SELDOM));
+    unseen.come_every(unseen.interval.saturating_mul(2));
 }
 
 fn report(worker: &mut Worker, site: u64, number: u32) {
