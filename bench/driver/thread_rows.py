@@ -156,10 +156,10 @@ def thread_rows(python: str, quick: bool) -> list[Row]:
     table.append(
         Row(
             "threads-1000000",
-            "1,000,000 threads at once, 64K stacks, beyond their sleep of 40 s",
+            "1,000,000 threads at once, 64K stacks, beyond their sleep of 30 s",
             "s",
-            Program("many_threads", ["1000000", "40", str(64 * KIB)]),
-            subtract=40.0,
+            Program("many_threads", ["1000000", "30", str(64 * KIB)]),
+            subtract=30.0,
             limit=180,
             alone=True,
             settle=True,
