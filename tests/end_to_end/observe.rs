@@ -291,3 +291,34 @@ fn who_keeps_the_others_waiting_is_reported_with_a_backtrace() {
         assert_eq!(said(&run, "blocking: others were kept waiting").len(), 1, "{how}: {run:#?}");
     }
 }
+
+#[test]
+fn a_deadlock_in_an_interpreter_is_reported() {
+    let run = Program::python("observe/crossed_locks.py").under_grivet();
+    assert_eq!((run.end, run.stdout.as_str()), (End::Exited(0), "the rest goes on\n"), "{run:#?}");
+    assert_eq!(said(&run, "deadlock: 2 threads wait for each other").len(), 1, "{run:#?}");
+    assert!(run.stderr.contains("pthread_mutex_lock"), "{run:#?}");
+}
+
+/// Programs that others wrote, with all that can be recorded switched on: they do what they do without.
+#[test]
+fn strangers_are_recorded_and_not_disturbed() {
+    let folder = scratch("strangers");
+    let python = || Program::python("languages/threads_and_locks.py");
+    let sysbench = || Program::command("sysbench").args(["threads", "--threads=20", "--time=1", "run"]);
+    for (name, program) in [("python", &python as &dyn Fn() -> Program), ("sysbench", &sysbench)] {
+        let (timeline, stats) = (folder.join(format!("{name}.json")), folder.join(format!("{name}-stats.json")));
+        let run = program()
+            .env("GRIVET_TRACE", timeline.display())
+            .env("GRIVET_STATS", format!("json:{}", stats.display()))
+            .env("GRIVET_MAX_BLOCKING", "2s")
+            .under_grivet();
+        assert_eq!(run.end, End::Exited(0), "{name}: {run:#?}");
+        assert_eq!(run.reports.len(), 1, "{name}: only where the timeline is: {run:#?}");
+        let (timeline, stats) = (json(&timeline), json(&stats));
+        let made = stats["threads"]["made"].as_u64().expect("a number");
+        assert!(made >= 10, "{name}: {stats:#}");
+        assert!(timeline["traceEvents"].as_array().expect("events").len() as u64 > 10 * made, "{name}");
+        assert!(stats["waits"]["lock"]["count"].as_u64() > Some(0), "{name}: {stats:#}");
+    }
+}

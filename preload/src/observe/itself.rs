@@ -28,8 +28,10 @@ use grivet_inspect::unwind::{Start, Unwinder};
 use linux_raw_sys::general::{AT_FDCWD, CLOCK_REALTIME, MAP_ANONYMOUS, MAP_PRIVATE, PROT_READ, PROT_WRITE};
 use syscalls::Sysno;
 
-/// Memory that must be there before so much is looked up: there is nobody to tell of a failed allocation.
+/// Memory that must be there before so much is looked up, and so much more for each thread: there is nobody to tell of a failed
+/// allocation.
 const ROOM: usize = 64 << 20;
+const ROOM_FOR_THREAD: usize = 1 << 10;
 
 /// The process's own memory; bad addresses are errors.
 struct OwnMemory;
@@ -63,12 +65,13 @@ impl Files for OwnFiles {
     }
 }
 
-/// Whether there is memory to look with.
-fn has_room() -> bool {
+/// Whether there is memory to look at `threads` threads with.
+fn has_room(threads: u32) -> bool {
+    let size = ROOM + threads as usize * ROOM_FOR_THREAD;
     // SAFETY: a new mapping, which nobody has seen when it is taken away again.
     unsafe {
-        raw::mmap(0, ROOM, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
-            .is_ok_and(|base| raw::munmap(base, ROOM).is_ok())
+        raw::mmap(0, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
+            .is_ok_and(|base| raw::munmap(base, size).is_ok())
     }
 }
 
@@ -118,7 +121,7 @@ pub fn backtraces(worker: &mut Worker, chosen: &[TaskId]) {
 }
 
 fn describe(worker: &mut Worker, chosen: Option<&[TaskId]>) {
-    if !has_room() {
+    if !has_room(worker.tasks.live) {
         return say!("no memory to look at the threads with");
     }
     let (memory, files) = (OwnMemory, OwnFiles);

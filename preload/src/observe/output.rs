@@ -11,12 +11,17 @@ use syscalls::{Errno, Sysno};
 /// Longest path that the kernel takes (PATH_MAX).
 const LONGEST: usize = 4096;
 
+/// Names that are tried, besides the one asked for.
+const MOST_NAMES: u32 = 100;
+
 /// Where a file goes: absolute, for the program may change its directory.
 pub struct Path {
     /// As asked for.
     wanted: Vec<u8>,
     /// Where it goes, with a zero at its end.
     chosen: Vec<u8>,
+    /// That file was made by this process.
+    is_claimed: bool,
 }
 
 impl Path {
@@ -34,29 +39,41 @@ impl Path {
             absolute.push(b'/');
         }
         absolute.extend_from_slice(wanted);
-        let mut path = Path { chosen: terminated(&absolute)?, wanted: absolute };
-        let exclusive = O_CREAT | O_EXCL;
-        match open(&path.chosen, exclusive) {
-            Err(Errno::EEXIST) => {
-                path.be_child(pid);
-                close(open(&path.chosen, exclusive)?);
+        let mut path = Path { chosen: terminated(&absolute)?, wanted: absolute, is_claimed: true };
+        let mut others = 0;
+        loop {
+            match open(&path.chosen, O_CREAT | O_EXCL) {
+                Err(Errno::EEXIST) if others < MOST_NAMES => path.take_name_of(pid, others),
+                other => {
+                    close(other?);
+                    path.is_claimed = true;
+                    return Ok(path);
+                }
             }
-            other => close(other?),
+            others += 1;
         }
-        Ok(path)
     }
 
     /// The file of process `pid`, which is not the one that claimed it: `trace.PID.json` for `trace.json`.
     pub fn be_child(&mut self, pid: i32) {
+        self.take_name_of(pid, 0);
+    }
+
+    /// The same if `others` files with the number of such a process are there: a program that took its place by exec has it, too.
+    fn take_name_of(&mut self, pid: i32, others: u32) {
         let name = self.wanted.iter().rposition(|&byte| byte == b'/').map_or(0, |slash| slash + 1);
         let dot = self.wanted.iter().rposition(|&byte| byte == b'.').filter(|&dot| dot > name);
         let (stem, ending) = self.wanted.split_at(dot.unwrap_or(self.wanted.len()));
-        let number = FixedText::<12>::of(format_args!(".{pid}"));
+        let number = match others {
+            0 => FixedText::<24>::of(format_args!(".{pid}")),
+            _ => FixedText::of(format_args!(".{pid}-{others}")),
+        };
         let parts = [stem, number.bytes(), ending, b"\0"];
         let mut chosen = Vec::new();
         if chosen.try_reserve(parts.iter().map(|part| part.len()).sum()).is_ok() {
             parts.into_iter().for_each(|part| chosen.extend_from_slice(part));
             self.chosen = chosen;
+            self.is_claimed = false;
         }
     }
 
@@ -65,9 +82,10 @@ impl Path {
         self.chosen.strip_suffix(b"\0").unwrap_or(&self.chosen)
     }
 
-    /// Opens it anew, empty.
+    /// Opens it, empty. EEXIST if it is there and another process's.
     pub fn open(&self) -> Result<Output, Errno> {
-        open(&self.chosen, O_CREAT | O_TRUNC).map(|fd| Output { fd, error: None })
+        open(&self.chosen, O_CREAT | if self.is_claimed { O_TRUNC } else { O_EXCL })
+            .map(|fd| Output { fd, error: None })
     }
 }
 
@@ -123,7 +141,7 @@ mod tests {
     use super::*;
 
     fn named_for(wanted: &str, pid: i32) -> String {
-        let mut path = Path { wanted: wanted.as_bytes().to_vec(), chosen: Vec::new() };
+        let mut path = Path { wanted: wanted.as_bytes().to_vec(), chosen: Vec::new(), is_claimed: true };
         path.be_child(pid);
         String::from_utf8(path.name().to_vec()).unwrap()
     }
@@ -150,8 +168,8 @@ mod tests {
         assert_eq!(std::fs::read(folder.join("x.2.json")).unwrap(), b"second");
         assert_eq!(std::fs::metadata(&file).unwrap().mode() & 0o777, 0o600);
         std::os::unix::fs::symlink("/dev/null", folder.join("link.svg")).unwrap();
-        let linked =
-            Path { wanted: Vec::new(), chosen: [folder.join("link.svg").to_str().unwrap().as_bytes(), b"\0"].concat() };
+        let chosen = [folder.join("link.svg").to_str().unwrap().as_bytes(), b"\0"].concat();
+        let linked = Path { wanted: Vec::new(), chosen, is_claimed: true };
         assert_eq!(linked.open().err(), Some(Errno::ELOOP));
         std::fs::remove_dir_all(&folder).unwrap();
     }
