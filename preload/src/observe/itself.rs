@@ -48,8 +48,12 @@ struct OwnFiles;
 
 impl Files for OwnFiles {
     fn open(&self, mapping: &Mapping<'_>) -> Option<Mapped> {
-        // The file at that path may be another by now.
-        let file = MappedFile::open(mapping.path).filter(|file| file.inode == mapping.inode)?;
+        let is_it = |file: &MappedFile| file.inode == mapping.inode;
+        // The file at that path may be another by now: then the program's is still known by its link, and those of all mappings
+        // by theirs, to the privileged.
+        let link = FixedText::<64>::of(format_args!("/proc/self/map_files/{:x}-{:x}", mapping.start, mapping.end));
+        let places = [mapping.path, b"/proc/self/exe", link.bytes()];
+        let file = places.into_iter().find_map(|place| MappedFile::open(place).filter(is_it))?;
         Some(Box::new(file))
     }
 
