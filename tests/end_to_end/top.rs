@@ -83,7 +83,12 @@ fn threads_are_on_the_screen_and_keys_work() {
     assert_eq!(ids(&filtered).len(), 1, "{filtered}");
     terminal.press(&["Enter"]);
     let backtrace = terminal.screen(|screen| screen.contains("start_thread"));
-    assert!(backtrace.contains("reads_pipe") && backtrace.contains("fd 3 (pipe)"), "{backtrace}");
+    assert!(
+        backtrace.contains("reads_pipe")
+            && backtrace.contains("waiting to read from fd ")
+            && backtrace.contains(" (pipe)"),
+        "{backtrace}"
+    );
     terminal.press(&["q"]);
     terminal.screen(|screen| screen.contains("only \"on pipe\""));
 
