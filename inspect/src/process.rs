@@ -175,21 +175,22 @@ impl<'a> Process<'a> {
 
     fn start_in(&self, resume: u64, bytes: &[u8]) -> Option<Start> {
         let word = |offset: u32| u64_at(bytes, offset as usize);
+        let saved = |offsets: [u32; 7], rip| {
+            let mut registers = Registers::of(&[(RIP, rip)]);
+            for (register, offset) in [RBX, RBP, R12, R13, R14, R15, RSP].into_iter().zip(offsets) {
+                registers.set(register, Some(word(offset)));
+            }
+            registers
+        };
         if resume == 0 {
             return None;
         }
         if resume & 1 == 1 {
             let fields = &self.layout.in_signal_frame;
-            let registers = Registers::of(&[
-                (RBX, word(fields.rbx)),
-                (RBP, word(fields.rbp)),
-                (R12, word(fields.r12)),
-                (R13, word(fields.r13)),
-                (R14, word(fields.r14)),
-                (R15, word(fields.r15)),
-                (RSP, word(fields.rsp)),
-                (RIP, word(fields.rip)),
-            ]);
+            let registers = saved(
+                [fields.rbx, fields.rbp, fields.r12, fields.r13, fields.r14, fields.r15, fields.rsp],
+                word(fields.rip),
+            );
             return Some(Start { registers, is_behind_call: false });
         }
         // Two words before the stub's system call stands where in the program's own code that was.
@@ -208,16 +209,8 @@ impl<'a> Process<'a> {
                 rip
             }
         };
-        let registers = Registers::of(&[
-            (RBX, word(fields.rbx)),
-            (RBP, word(fields.rbp)),
-            (R12, word(fields.r12)),
-            (R13, word(fields.r13)),
-            (R14, word(fields.r14)),
-            (R15, word(fields.r15)),
-            (RSP, word(fields.rsp)),
-            (RIP, rip),
-        ]);
+        let registers =
+            saved([fields.rbx, fields.rbp, fields.r12, fields.r13, fields.r14, fields.r15, fields.rsp], rip);
         Some(Start { registers, is_behind_call: true })
     }
 }

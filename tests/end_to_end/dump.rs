@@ -253,6 +253,9 @@ fn python_threads() {
     let dump = program.dump_at_rest();
     let group = part(&dump, "50 threads like this, waiting for a ");
     has_frames(group, &["PyThread_acquire_lock", "_PyEval_EvalFrameDefault", "start_thread"]);
+    let table = program.look(&["top", "--once"]);
+    let table = String::from_utf8_lossy(&table.stdout);
+    assert!(table.contains("51 threads") && table.matches(" for a ").count() >= 50, "{table}");
     program.ends_saying("unharmed\n");
 }
 

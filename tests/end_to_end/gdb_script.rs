@@ -1,7 +1,7 @@
 //! scripts/gdb/grivet.py: green threads are listed with what they wait for, selected and unwound, in a process and in a core
 //! file, and the program goes on as if nobody had looked.
 
-use grivet_tests::{Language, compile, library, target_directory};
+use grivet_tests::{Language, Program, Watched, compile, library, target_directory};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
@@ -226,4 +226,18 @@ fn where_there_are_no_green_threads() {
     let commands = [&preload, "break main", "run", "info grivet threads"];
     let text = gdb(&[&program().to_string_lossy()], &commands.map(|command| command));
     contains(&text, &["grivet: there are no green threads yet"]);
+}
+
+#[test]
+fn threads_of_an_interpreter() {
+    let python = Program::python("observe/fifty_threads.py").path().to_path_buf();
+    let source = grivet_tests::programs_directory().join("observe/fifty_threads.py");
+    let program = Watched::start(&python, &[source]);
+    std::thread::sleep(Duration::from_millis(200));
+    let text =
+        gdb(&["-p", &program.pid.to_string()], &["info grivet threads", "echo ::\\n", "grivet thread 20", "backtrace"]);
+    let (list, selected) = text.split_once("::\n").unwrap_or_else(|| panic!("no mark: {text}"));
+    contains(list, &["51 green threads"]);
+    contains(selected, &["[Grivet thread 20 (tid ", "PyThread_acquire_lock", "_PyEval_EvalFrameDefault"]);
+    program.ends_saying("unharmed\n");
 }

@@ -1,7 +1,8 @@
 //! scripts/install: what it puts works from where it was put, in shells, in man and in gdb, and goes away again to the last
 //! folder.
 
-use grivet_tests::{Language, compile, target_directory};
+use grivet_tests::{Language, Program, compile, target_directory};
+use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -91,6 +92,12 @@ fn what_is_installed_works_and_goes_away_again() {
     let stats = String::from_utf8_lossy(&ran.stderr);
     assert_eq!(String::from_utf8_lossy(&ran.stdout), "5 threads\n", "{stats}");
     assert!(stats.contains("threads=5"), "{stats}");
+
+    let python = grivet_tests::programs_directory().join("languages/threads_and_locks.py");
+    let interpreter = Program::python("languages/threads_and_locks.py").path().to_path_buf();
+    let command = [OsStr::new("run"), OsStr::new("--stats"), OsStr::new("--"), interpreter.as_os_str()];
+    let ran = run(Command::new(&grivet).args(command).arg(python).env_remove("GRIVET_LIB"));
+    assert!(ran.status.success() && String::from_utf8_lossy(&ran.stderr).contains("stats: threads="), "{ran:?}");
 
     let share = |name: &str| folder.path("share").join(name).to_str().expect("text").to_owned();
     man_pages_render(&folder.path("share/man"));

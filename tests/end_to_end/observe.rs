@@ -322,3 +322,13 @@ fn strangers_are_recorded_and_not_disturbed() {
         assert!(stats["waits"]["lock"]["count"].as_u64() > Some(0), "{name}: {stats:#}");
     }
 }
+
+#[test]
+fn an_interpreter_that_keeps_its_threads_waiting_is_reported() {
+    let program = Program::python("observe/derives_a_key.py");
+    let run = program.env("GRIVET_MAX_BLOCKING", "100ms").env("GRIVET_PREEMPT", "off").alone().under_grivet();
+    assert_eq!((run.end, run.stdout.as_str()), (End::Exited(0), "derived\n"), "{run:#?}");
+    assert!(!said(&run, "has kept the others waiting for").is_empty(), "{run:#?}");
+    assert!(run.stderr.contains("PKCS5_PBKDF2_HMAC") && run.stderr.contains("_PyEval_EvalFrameDefault"), "{run:#?}");
+    assert_eq!(said(&run, "blocking: others were kept waiting").len(), 1, "{run:#?}");
+}

@@ -71,6 +71,9 @@ fn the_debian_package_installs_works_and_leaves_nothing() {
     inside(&root, "dpkg -i /root/grivet.deb");
     let text = inside(&root, "grivet --version && grivet run --stats -- /root/threads_asleep 2");
     assert!(text.contains("2 threads\n") && text.contains("grivet: ") && text.contains("threads=2"), "{text}");
+    // The base system's own program, which makes threads for so many lines.
+    let text = inside(&root, "seq 400000 | grivet run --stats -- sort -r --parallel=4 -S 200M | tail -1");
+    assert!(text.lines().any(|line| line == "1") && text.contains("stats: threads="), "{text}");
     // By its mere name, as the loader finds it.
     let text = inside(&root, "GRIVET_STATS=1 LD_PRELOAD=libgrivet.so /root/threads_asleep 3");
     assert!(text.contains("3 threads\n") && text.contains("threads=3"), "{text}");
